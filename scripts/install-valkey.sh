@@ -54,7 +54,8 @@ if [ ! -e "$policy" ]; then
 fi
 
 for package in "${missing[@]}"; do
-  if apt-cache madison "$package" | grep -q bookworm-backports; then
+  # Only Valkey comes from backports: redis-server is to be the release's own.
+  if [[ $package == valkey-* && $(apt-cache madison "$package") == *bookworm-backports* ]]; then
     apt install --no-install-recommends -t bookworm-backports "$package" >/dev/null
   else
     apt install --no-install-recommends "$package" >/dev/null

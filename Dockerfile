@@ -1,0 +1,22 @@
+# The server as a static binary on an image without a shell, as a user without rights.
+#   docker build -t valkeybatch/valkeybatch-server:dev .
+#   docker run --rm -p 7400:7400 -e VALKEYBATCH_VALKEY=host:6379 valkeybatch/valkeybatch-server:dev
+
+FROM --platform=$BUILDPLATFORM golang:1.26.8-bookworm AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+ARG TARGETOS TARGETARCH
+RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
+    go build -trimpath -ldflags '-s -w' -o /out/valkeybatch-server ./cmd/server
+
+FROM gcr.io/distroless/static-debian12:nonroot@sha256:afa5c872c891853ca7fcf1f12c3edb23f7eeef36189728842dd51042ff57f7ab
+COPY --from=build /out/valkeybatch-server /valkeybatch-server
+USER 65532:65532
+# In a container loopback reaches nobody.
+ENV VALKEYBATCH_LISTEN=0.0.0.0:7400
+EXPOSE 7400
+HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --retries=3 \
+    CMD ["/valkeybatch-server", "healthcheck", "--address", "127.0.0.1:7400"]
+ENTRYPOINT ["/valkeybatch-server"]

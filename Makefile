@@ -1,0 +1,87 @@
+# Everything that is done with this repository has a target here; "make help" lists them.
+# Go and make are enough for "run", "build" and "generate"; what runs real Valkey servers
+# installs them first (scripts/install-valkey.sh).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO      ?= go
+TOOL    := $(GO) tool -modfile=tools/go.mod
+BIN     := bin
+IMAGE   ?= valkeybatch/valkeybatch-server:dev
+# Arguments for the server behind "run" and "cluster": make run ARGS='--log-level debug'
+ARGS    ?=
+# Longest time of one package's tests, and how long each fuzz target is fuzzed.
+TIMEOUT  ?= 15m
+FUZZTIME ?= 10s
+# The race detector needs a C compiler. "race" insists on it; "test" does without where there is none.
+RACE    := $(if $(shell command -v $$($(GO) env CC) 2>/dev/null),-race)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Run the server on its in-memory store, on 127.0.0.1:7400
+	$(GO) run ./cmd/server $(ARGS)
+
+.PHONY: cluster
+cluster: build valkey ## Run a local cluster (3 primaries, 3 replicas) and the server on it, on 127.0.0.1:7400
+	$(GO) build -o $(BIN)/local-cluster ./scripts/cluster
+	exec $(BIN)/local-cluster --server $(BIN)/valkeybatch-server -- $(ARGS)
+
+.PHONY: build
+build: ## Build the static server binary, bin/valkeybatch-server
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $(BIN)/valkeybatch-server ./cmd/server
+
+.PHONY: test
+test: valkey vet ## Run all tests, with the race detector where there is a C compiler
+	@$(if $(RACE),,echo 'No C compiler: the race detector is left out.')
+	$(GO) test $(RACE) -count=1 -timeout $(TIMEOUT) ./...
+
+.PHONY: test-unit
+test-unit: ## Run the tests that need no server installed
+	$(GO) test -timeout $(TIMEOUT) $$(scripts/packages-without-servers.sh)
+
+.PHONY: race
+race: valkey ## Run all tests with the race detector
+	$(GO) test -race -count=1 -timeout $(TIMEOUT) ./...
+
+.PHONY: fuzz
+fuzz: ## Fuzz every fuzz target for FUZZTIME
+	scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: valkey ## Run the Go micro-benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem -timeout $(TIMEOUT) ./...
+
+.PHONY: vet
+vet: ## Check the formatting and go vet
+	@unformatted=$$(gofmt -l cmd gen internal scripts); \
+	if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w):" >&2; echo "$$unformatted" >&2; exit 1; fi
+	$(GO) vet ./...
+
+.PHONY: lint
+lint: vet ## Check formatting, go vet, staticcheck, the contract, and that generated code is up to date
+	$(TOOL) staticcheck ./...
+	$(TOOL) buf lint
+	scripts/check-breaking.sh
+	scripts/check-generated.sh
+
+.PHONY: generate
+generate: valkey ## Generate code anew: the contract's Go code, the command table
+	$(TOOL) buf generate
+	$(GO) generate ./...
+
+.PHONY: valkey
+valkey: # Installs the servers that tests run against, where they are missing.
+	@scripts/install-valkey.sh
+
+.PHONY: docker-build
+docker-build: ## Build the container image
+	docker build -t $(IMAGE) .
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf $(BIN)

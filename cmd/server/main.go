@@ -1,0 +1,52 @@
+// The valkeybatch server: batches of Valkey commands over gRPC.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/valkeybatch/valkeybatch/internal/config"
+	"github.com/valkeybatch/valkeybatch/internal/server"
+)
+
+// version is set at link time: -ldflags "-X main.version=v1.2.3".
+var version string
+
+func main() { os.Exit(run()) }
+
+// run returns the exit code: 0 for success, 1 for a failure, 2 for wrong usage.
+func run() int {
+	command, err := config.Parse(os.Args[1:], config.Version(version),
+		config.Streams{Out: os.Stdout, Err: os.Stderr, Exit: os.Exit})
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "valkeybatch-server: %v\n", err)
+		return 2
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	if command.Healthcheck != nil {
+		err = server.Healthcheck(ctx, command.Healthcheck)
+	} else {
+		err = serve(ctx, command.Serve)
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "valkeybatch-server: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+// serve runs the server until ctx ends.
+func serve(ctx context.Context, cfg *config.Config) error {
+	logger := cfg.Logger(os.Stderr)
+	slog.SetDefault(logger)
+	s, err := server.New(cfg, logger)
+	if err != nil {
+		return err
+	}
+	return s.Run(ctx)
+}

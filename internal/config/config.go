@@ -1,0 +1,88 @@
+// Package config is everything an operator can set: one struct, filled from flags, from
+// VALKEYBATCH_* environment variables and from a YAML file, in this order of strength, and
+// validated as a whole.
+package config
+
+import "time"
+
+// Config is the settings of the server. Every field is a flag, an environment variable
+// (VALKEYBATCH_ and the flag's name in upper case with underscores) and a key of the file
+// named by --config (the flag's name). Its tags hold names, defaults and help; nothing else
+// in the program knows a default of these.
+type Config struct {
+	// File is the YAML file with settings; empty: none.
+	File string `name:"config" env:"VALKEYBATCH_CONFIG" placeholder:"FILE" help:"YAML file with settings, keyed by flag name. Flags and environment are stronger." group:"General"`
+
+	// Listen are the addresses to serve gRPC on: host:port, or unix:///path for a socket. At least one.
+	Listen []string `name:"listen" env:"VALKEYBATCH_LISTEN" default:"127.0.0.1:7400" placeholder:"ADDR" help:"Address to serve on: host:port or unix:///path. Repeatable, or comma separated." group:"General"`
+	// LogLevel is the least level that is logged: debug, info, warn or error.
+	LogLevel string `name:"log-level" env:"VALKEYBATCH_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"Least level that is logged: debug, info, warn, error. At debug every batch is logged." group:"General"`
+	// LogFormat is text or json.
+	LogFormat string `name:"log-format" env:"VALKEYBATCH_LOG_FORMAT" default:"text" enum:"text,json" help:"Format of log lines: text or json." group:"General"`
+	// DrainDelay is how long the server, told to stop, goes on taking new batches while health
+	// already says NOT_SERVING, so that load balancers notice. 0 s to 10 min.
+	DrainDelay time.Duration `name:"drain-delay" env:"VALKEYBATCH_DRAIN_DELAY" default:"0s" help:"On shutdown, how long to go on serving while health says NOT_SERVING." group:"General"`
+	// DrainTimeout is how long batches in flight may take to end after that before they are
+	// cut off. 0 s to 1 h.
+	DrainTimeout time.Duration `name:"drain-timeout" env:"VALKEYBATCH_DRAIN_TIMEOUT" default:"30s" help:"On shutdown, how long batches in flight may take to end." group:"General"`
+
+	Valkey Valkey `embed:"" group:"Valkey"`
+	Limits Limits `embed:"" group:"Limits"`
+
+	// AllowCommand and DenyCommand are the operator's policy over the built-in one: command
+	// names ("flushall"), subcommands ("config|set"), ACL categories ("@dangerous"), or "all".
+	AllowCommand []string `name:"allow-command" env:"VALKEYBATCH_ALLOW_COMMAND" placeholder:"ENTRY" help:"Allow a command that is refused by default: flushall, config|set, @dangerous, all." group:"Policy"`
+	DenyCommand  []string `name:"deny-command" env:"VALKEYBATCH_DENY_COMMAND" placeholder:"ENTRY" help:"Refuse a command: keys, script|flush, @scripting, all. The most specific entry wins." group:"Policy"`
+}
+
+// Valkey is how to reach the deployment.
+type Valkey struct {
+	// Seeds are host:port addresses, or unix:///path, of any nodes of the deployment. None:
+	// the embedded in-memory store.
+	Seeds []string `name:"valkey" env:"VALKEYBATCH_VALKEY" placeholder:"HOST:PORT" help:"Nodes of the Valkey deployment to begin with. Without any, an in-memory store is used." group:"Valkey"`
+	// Username and Password authenticate to every node. A password without a user name is the
+	// default user's.
+	Username string `name:"valkey-username" env:"VALKEYBATCH_VALKEY_USERNAME" placeholder:"NAME" help:"User name for the deployment." group:"Valkey"`
+	Password Secret `name:"valkey-password" env:"VALKEYBATCH_VALKEY_PASSWORD" placeholder:"SECRET" help:"Password for the deployment. Better given by environment or file: flags are visible to other users." group:"Valkey"`
+	// PasswordFile is a file that holds the password, instead of Password.
+	PasswordFile string `name:"valkey-password-file" env:"VALKEYBATCH_VALKEY_PASSWORD_FILE" placeholder:"FILE" help:"File that holds the password; a line end at its end is dropped." group:"Valkey"`
+	// TLS connects with TLS; the other TLS settings need it. Without CA the system's
+	// certificates are trusted; without ServerName every node must prove its own host name.
+	TLS           bool   `name:"valkey-tls" env:"VALKEYBATCH_VALKEY_TLS" help:"Connect to the deployment with TLS." group:"Valkey"`
+	TLSCA         string `name:"valkey-tls-ca" env:"VALKEYBATCH_VALKEY_TLS_CA" placeholder:"FILE" help:"PEM file with the certificates to trust instead of the system's." group:"Valkey"`
+	TLSCert       string `name:"valkey-tls-cert" env:"VALKEYBATCH_VALKEY_TLS_CERT" placeholder:"FILE" help:"PEM file with the client certificate." group:"Valkey"`
+	TLSKey        string `name:"valkey-tls-key" env:"VALKEYBATCH_VALKEY_TLS_KEY" placeholder:"FILE" help:"PEM file with the client certificate's key." group:"Valkey"`
+	TLSServerName string `name:"valkey-tls-server-name" env:"VALKEYBATCH_VALKEY_TLS_SERVER_NAME" placeholder:"NAME" help:"Name that the nodes' certificates must hold, instead of each node's host." group:"Valkey"`
+	// ClientName is what CLIENT LIST shows for the server's connections. Printable, without spaces.
+	ClientName string `name:"client-name" env:"VALKEYBATCH_CLIENT_NAME" default:"valkeybatch" placeholder:"NAME" help:"Name of the server's connections in CLIENT LIST." group:"Valkey"`
+	// AvailabilityZone is where the server runs; replica routes prefer replicas of this zone.
+	AvailabilityZone string `name:"availability-zone" env:"VALKEYBATCH_AVAILABILITY_ZONE" placeholder:"ZONE" help:"Availability zone of this server; replica routes prefer its replicas." group:"Valkey"`
+	// TopologyRefresh is how often the topology is read without a cause. 1 s to 1 h.
+	TopologyRefresh time.Duration `name:"topology-refresh" env:"VALKEYBATCH_TOPOLOGY_REFRESH" default:"30s" help:"How often the topology is read again without a cause." group:"Valkey"`
+}
+
+// Limits bound what callers can ask for.
+type Limits struct {
+	// DefaultTimeout is the time of batches that name none. 1 ms to MaxTimeout.
+	DefaultTimeout time.Duration `name:"default-timeout" env:"VALKEYBATCH_DEFAULT_TIMEOUT" default:"5s" help:"Time of batches that name none." group:"Limits"`
+	// MaxTimeout is the longest a batch may take; requests for more get this. 1 ms to 24 h.
+	MaxTimeout time.Duration `name:"max-timeout" env:"VALKEYBATCH_MAX_TIMEOUT" default:"5m" help:"Longest time of a batch; longer ones are cut to it." group:"Limits"`
+	// MaxCommands is the most commands of one batch. 1 to 10,000,000.
+	MaxCommands int `name:"max-commands" env:"VALKEYBATCH_MAX_COMMANDS" default:"250000" help:"Most commands of one batch." group:"Limits"`
+	// MaxRequestBytes is the largest encoded batch. 1 KiB to 1 GiB.
+	MaxRequestBytes Size `name:"max-request-bytes" env:"VALKEYBATCH_MAX_REQUEST_BYTES" default:"128MiB" placeholder:"SIZE" help:"Largest batch, encoded." group:"Limits"`
+	// MaxReplyBytes is the most reply bytes of one batch, as Valkey sends them. 1 KiB to 1 GiB.
+	MaxReplyBytes Size `name:"max-reply-bytes" env:"VALKEYBATCH_MAX_REPLY_BYTES" default:"128MiB" placeholder:"SIZE" help:"Most reply bytes of one batch." group:"Limits"`
+	// MaxReplyDepth is how deep a reply may be nested. 1 to 128. The default keeps the deepest
+	// reply within what Protocol Buffers decoders accept by default (100 levels, three per nested map).
+	MaxReplyDepth int `name:"max-reply-depth" env:"VALKEYBATCH_MAX_REPLY_DEPTH" default:"32" help:"How deep a reply may be nested." group:"Limits"`
+	// MaxInFlightBatches is the most batches carried out at once. 1 to 1,000,000.
+	MaxInFlightBatches int `name:"max-in-flight-batches" env:"VALKEYBATCH_MAX_IN_FLIGHT_BATCHES" default:"1024" help:"Most batches carried out at once; more are refused." group:"Limits"`
+	// MaxInFlightBytes is the most request bytes of those. MaxRequestBytes to 1 TiB.
+	MaxInFlightBytes Size `name:"max-in-flight-bytes" env:"VALKEYBATCH_MAX_IN_FLIGHT_BYTES" default:"1GiB" placeholder:"SIZE" help:"Most request bytes of the batches carried out at once; more are refused." group:"Limits"`
+	// MaxRedirects is how often one command follows MOVED or ASK. 1 to 100.
+	MaxRedirects int `name:"max-redirects" env:"VALKEYBATCH_MAX_REDIRECTS" default:"16" help:"How often one command follows redirects." group:"Limits"`
+}
+
+// Embedded reports whether no deployment is named, and so the embedded store is used.
+func (c *Config) Embedded() bool { return len(c.Valkey.Seeds) == 0 }

@@ -1,0 +1,127 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// Command is what the command line asks for.
+type Command struct {
+	// Serve is set when the server is to run: its validated settings.
+	Serve *Config
+	// Healthcheck is set when a running server's health is asked for.
+	Healthcheck *Healthcheck
+}
+
+// Healthcheck is the settings of the probe.
+type Healthcheck struct {
+	// Address is the server's, as given to --listen.
+	Address string `name:"address" env:"VALKEYBATCH_HEALTHCHECK_ADDRESS" default:"127.0.0.1:7400" placeholder:"ADDR" help:"Address of the server: host:port or unix:///path."`
+	// Service is the service to ask for; empty: the server as a whole.
+	Service string `name:"service" env:"VALKEYBATCH_HEALTHCHECK_SERVICE" placeholder:"NAME" help:"Service to ask for; none: the server as a whole."`
+	// Timeout bounds the whole probe.
+	Timeout time.Duration `name:"timeout" env:"VALKEYBATCH_HEALTHCHECK_TIMEOUT" default:"3s" help:"How long the probe may take."`
+}
+
+// cli is the command line. Settings without a command's name are those of serve.
+type cli struct {
+	Version     kong.VersionFlag `name:"version" help:"Print the version and exit."`
+	Serve       Config           `cmd:"" default:"withargs" help:"Serve batches (the default command)."`
+	Healthcheck Healthcheck      `cmd:"" help:"Ask a running server for its health: exit code 0 if it is serving, 1 if not."`
+}
+
+// Streams is where help, the version and usage errors go, and how the process ends after
+// help or the version was asked for.
+type Streams struct {
+	Out, Err io.Writer
+	Exit     func(code int)
+}
+
+// Parse reads the command line, the environment and the file they name. Settings of serve are
+// validated. The version is what --version prints.
+func Parse(args []string, version string, streams Streams) (*Command, error) {
+	// The first pass finds the file, the second has its values.
+	parsed, command, err := parse(args, version, streams, nil)
+	if err != nil {
+		return nil, err
+	}
+	if path := parsed.Serve.File; path != "" {
+		file, err := readFile(path)
+		if err != nil {
+			return nil, err
+		}
+		if parsed, command, err = parse(args, version, streams, file); err != nil {
+			return nil, err
+		}
+	}
+	if strings.HasPrefix(command, "healthcheck") {
+		return &Command{Healthcheck: &parsed.Healthcheck}, nil
+	}
+	config := &parsed.Serve
+	config.normalize()
+	if err := config.Check(); err != nil {
+		return nil, err
+	}
+	return &Command{Serve: config}, nil
+}
+
+// parse reads the command line and the environment, and what the file adds to them; nil: none.
+func parse(args []string, version string, streams Streams, values *file) (*cli, string, error) {
+	var out cli
+	opts := []kong.Option{
+		kong.Name("valkeybatch-server"),
+		kong.Description("Batches of Valkey commands over gRPC: atomic batches and pipelines, on standalone servers and clusters."),
+		kong.Vars{"version": version},
+		kong.Writers(streams.Out, streams.Err),
+		kong.Exit(streams.Exit),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	}
+	if values != nil {
+		opts = append(opts, kong.Resolvers(values))
+	}
+	parser, err := kong.New(&out, opts...)
+	if err != nil {
+		return nil, "", fmt.Errorf("config: %w", err)
+	}
+	if values != nil {
+		if err := values.check(parser.Model); err != nil {
+			return nil, "", err
+		}
+	}
+	context, err := parser.Parse(args)
+	if err != nil {
+		return nil, "", err
+	}
+	return &out, context.Command(), nil
+}
+
+// Version is the version to print: the one set at link time, else the module's as the Go tool
+// stamped it, else "devel".
+func Version(linked string) string {
+	if linked != "" {
+		return linked
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "devel"
+}
+
+// normalize drops the empty elements of lists, which empty environment variables and
+// trailing commas leave behind.
+func (c *Config) normalize() {
+	for _, list := range []*[]string{&c.Listen, &c.Valkey.Seeds, &c.AllowCommand, &c.DenyCommand} {
+		kept := (*list)[:0]
+		for _, element := range *list {
+			if element = strings.TrimSpace(element); element != "" {
+				kept = append(kept, element)
+			}
+		}
+		*list = kept
+	}
+}

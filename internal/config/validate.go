@@ -1,0 +1,181 @@
+package config
+
+import (
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Check validates every setting and returns all that is wrong, each with the setting's name,
+// its value and what is allowed. It reads the password file into the password.
+func (c *Config) Check() error {
+	l, v := &c.Limits, &c.Valkey
+	errs := []error{
+		c.checkListen(),
+		inRange("drain-delay", c.DrainDelay, 0, 10*time.Minute),
+		inRange("drain-timeout", c.DrainTimeout, 0, time.Hour),
+		v.checkSeeds(),
+		v.checkPassword(),
+		v.checkTLS(),
+		checkName("client-name", v.ClientName),
+		inRange("topology-refresh", v.TopologyRefresh, time.Second, time.Hour),
+		inRange("max-timeout", l.MaxTimeout, time.Millisecond, 24*time.Hour),
+		inRange("default-timeout", l.DefaultTimeout, time.Millisecond, max(l.MaxTimeout, time.Millisecond)),
+		inRange("max-commands", l.MaxCommands, 1, 10_000_000),
+		inRange("max-request-bytes", l.MaxRequestBytes, KiB, GiB),
+		inRange("max-reply-bytes", l.MaxReplyBytes, KiB, GiB),
+		inRange("max-reply-depth", l.MaxReplyDepth, 1, 128),
+		inRange("max-in-flight-batches", l.MaxInFlightBatches, 1, 1_000_000),
+		inRange("max-in-flight-bytes", l.MaxInFlightBytes, max(l.MaxRequestBytes, KiB), TiB),
+		inRange("max-redirects", l.MaxRedirects, 1, 100),
+	}
+	return errors.Join(errs...)
+}
+
+// inRange checks a figure.
+func inRange[T cmp.Ordered](key string, value, least, most T) error {
+	if value < least || value > most {
+		return fmt.Errorf("config: %s: %v is out of range: %v to %v are allowed", key, value, least, most)
+	}
+	return nil
+}
+
+// UnixScheme begins the addresses of unix sockets; the socket's path follows.
+const UnixScheme = "unix://"
+
+func (c *Config) checkListen() error {
+	if len(c.Listen) == 0 {
+		return errors.New("config: listen: at least one address is needed, such as 127.0.0.1:7400")
+	}
+	var errs []error
+	for _, address := range c.Listen {
+		if err := checkAddress(address, 0); err != nil {
+			errs = append(errs, fmt.Errorf("config: listen: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (v *Valkey) checkSeeds() error {
+	var errs []error
+	for _, seed := range v.Seeds {
+		err := checkAddress(seed, 1)
+		if host, _, split := net.SplitHostPort(seed); err == nil && split == nil && host == "" {
+			err = fmt.Errorf("%q has no host", seed)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("config: valkey: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkAddress checks the form host:port or unix:///path. The host may be missing.
+func checkAddress(address string, leastPort int) error {
+	if path, ok := strings.CutPrefix(address, UnixScheme); ok {
+		if !filepath.IsAbs(path) {
+			return fmt.Errorf("%q does not name an absolute path: write unix:///path", address)
+		}
+		return nil
+	}
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("%q is not an address: write host:port or unix:///path", address)
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < leastPort || n > 65535 {
+		return fmt.Errorf("%q has no valid port: %d to 65535 are allowed", address, leastPort)
+	}
+	return nil
+}
+
+// maxPassword is the longest password that is read from a file, in bytes.
+const maxPassword = 64 << 10
+
+func (v *Valkey) checkPassword() error {
+	if v.PasswordFile != "" {
+		if v.Password != "" {
+			return errors.New("config: valkey-password and valkey-password-file are both set: set one")
+		}
+		data, err := os.ReadFile(v.PasswordFile)
+		if err != nil {
+			return fmt.Errorf("config: valkey-password-file: %w", err)
+		}
+		if len(data) > maxPassword {
+			return fmt.Errorf("config: valkey-password-file: %d bytes are over the limit of %d", len(data), maxPassword)
+		}
+		v.Password = Secret(strings.TrimRight(string(data), "\r\n"))
+		if v.Password == "" {
+			return fmt.Errorf("config: valkey-password-file: %s is empty", v.PasswordFile)
+		}
+		v.PasswordFile = ""
+	}
+	if v.Username != "" && v.Password == "" {
+		return errors.New("config: valkey-username: a password is needed too: set valkey-password or valkey-password-file")
+	}
+	return nil
+}
+
+func (v *Valkey) checkTLS() error {
+	if !v.TLS {
+		for _, setting := range []struct{ key, value string }{
+			{"valkey-tls-ca", v.TLSCA}, {"valkey-tls-cert", v.TLSCert},
+			{"valkey-tls-key", v.TLSKey}, {"valkey-tls-server-name", v.TLSServerName},
+		} {
+			if setting.value != "" {
+				return fmt.Errorf("config: %s: is set, but valkey-tls is not", setting.key)
+			}
+		}
+		return nil
+	}
+	_, err := v.TLSConfig()
+	return err
+}
+
+// TLSConfig reads the files named and returns what connections use: nil without TLS.
+func (v *Valkey) TLSConfig() (*tls.Config, error) {
+	if !v.TLS {
+		return nil, nil
+	}
+	out := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: v.TLSServerName}
+	if v.TLSCA != "" {
+		pem, err := os.ReadFile(v.TLSCA)
+		if err != nil {
+			return nil, fmt.Errorf("config: valkey-tls-ca: %w", err)
+		}
+		out.RootCAs = x509.NewCertPool()
+		if !out.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("config: valkey-tls-ca: %s holds no PEM certificate", v.TLSCA)
+		}
+	}
+	switch {
+	case v.TLSCert != "" && v.TLSKey != "":
+		pair, err := tls.LoadX509KeyPair(v.TLSCert, v.TLSKey)
+		if err != nil {
+			return nil, fmt.Errorf("config: valkey-tls-cert and valkey-tls-key: %w", err)
+		}
+		out.Certificates = []tls.Certificate{pair}
+	case v.TLSCert != "":
+		return nil, errors.New("config: valkey-tls-cert: valkey-tls-key is needed too")
+	case v.TLSKey != "":
+		return nil, errors.New("config: valkey-tls-key: valkey-tls-cert is needed too")
+	}
+	return out, nil
+}
+
+// checkName checks what Valkey takes as a connection's name: printable ASCII without spaces.
+func checkName(key, name string) error {
+	for _, r := range name {
+		if r < '!' || r > '~' {
+			return fmt.Errorf("config: %s: %q holds %q: only printable characters without spaces are allowed", key, name, r)
+		}
+	}
+	return nil
+}

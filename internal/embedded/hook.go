@@ -1,0 +1,162 @@
+package embedded
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"github.com/alicebob/miniredis/v2/server"
+)
+
+// databases is how many databases SELECT knows, as with Valkey's default configuration.
+const databases = 16
+
+// session is what is known of one connection.
+type session struct {
+	// inside is set while a command runs that has passed the hook already.
+	inside bool
+	// queueing is set between MULTI and EXEC or DISCARD.
+	queueing bool
+}
+
+// hook sees every command before miniredis does, and reports whether it has dealt with it.
+// Commands that scripts call come here too, on peers of their own and with the store locked.
+func (s *Store) hook(peer *server.Peer, name string, args ...string) (done bool) {
+	session := s.session(peer)
+	if session == nil || session.inside {
+		return false
+	}
+	session.inside = true
+	defer func() {
+		session.inside = false
+		if r := recover(); r != nil {
+			s.recovered(peer, name, r)
+			done = true
+		}
+	}()
+	s.clock.tick()
+	if s.corrected(peer, session, name, args) {
+		return true
+	}
+	s.server.Dispatch(peer, append([]string{name}, args...))
+	switch name {
+	case "MULTI":
+		session.queueing = true
+	case "EXEC", "DISCARD":
+		session.queueing = false
+	}
+	return true
+}
+
+// session returns what is known of a connection, and nil for the peers of scripts: those are
+// made with a context, while connections get theirs with their first command.
+func (s *Store) session(peer *server.Peer) *session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known, ok := s.sessions[peer]; ok {
+		return known
+	}
+	if peer.Ctx != nil {
+		return nil
+	}
+	fresh := &session{}
+	s.sessions[peer] = fresh
+	peer.OnDisconnect(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.sessions, peer)
+	})
+	return fresh
+}
+
+// corrected answers the commands that miniredis answers otherwise than a standalone Valkey.
+func (s *Store) corrected(peer *server.Peer, session *session, name string, args []string) bool {
+	switch name {
+	case "CLUSTER":
+		// miniredis plays a cluster of one node.
+		s.refuse(peer, session, "ERR This instance has cluster support disabled")
+		return true
+	case "COMMAND":
+		// miniredis answers with the command table of an old Redis, which is not its own.
+		s.refuse(peer, session, "ERR COMMAND is not supported by the embedded store")
+		return true
+	case "INFO":
+		// ECHO gives the text as the reply, in a transaction too.
+		s.server.Dispatch(peer, []string{"ECHO", s.info(args)})
+		return true
+	case "SELECT":
+		if len(args) == 1 {
+			if db, err := strconv.Atoi(args[0]); err == nil && db >= databases {
+				s.refuse(peer, session, "ERR DB index is out of range")
+				return true
+			}
+		}
+	case "EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO", "SCRIPT":
+		return s.script(peer, session, name, args)
+	}
+	if !s.server.IsRegisteredCommand(name) {
+		s.refuse(peer, session, unknownCommand(name, args))
+		return true
+	}
+	return false
+}
+
+// unknownCommand words the refusal as Valkey does.
+func unknownCommand(name string, args []string) string {
+	const longest = 128
+	clip := func(text string) string { return text[:min(len(text), longest)] }
+	var b strings.Builder
+	fmt.Fprintf(&b, "ERR unknown command '%s', with args beginning with: ", clip(strings.ToLower(name)))
+	for _, arg := range args {
+		if b.Len() > 2*longest {
+			break
+		}
+		fmt.Fprintf(&b, "'%s' ", clip(arg))
+	}
+	return b.String()
+}
+
+// refuse answers with an error and, in a transaction, makes EXEC abort.
+func (s *Store) refuse(peer *server.Peer, session *session, text string) {
+	if session.queueing {
+		// miniredis has no call to spoil a transaction; a command with too few arguments does.
+		s.aside(peer, io.Discard, "ECHO")
+	}
+	peer.WriteError(text)
+}
+
+// aside runs a command in the state of a connection with its reply going elsewhere. It
+// bypasses the hook: the peer it uses comes with a context.
+func (s *Store) aside(peer *server.Peer, reply io.Writer, command ...string) {
+	w := bufio.NewWriter(reply)
+	other := server.NewPeer(w)
+	other.Ctx, other.Resp3 = peer.Ctx, peer.Resp3
+	s.server.Dispatch(other, command)
+	other.Flush()
+}
+
+// recovered deals with a panic of miniredis, which must not end the process: the connection
+// is closed, as its replies are no longer in step with its commands.
+func (s *Store) recovered(peer *server.Peer, name string, r any) {
+	stack := debug.Stack()
+	// miniredis runs commands in withTx between Lock and Unlock, without a defer: a panic in
+	// there leaves the store locked for good. Everywhere else the unlocking is deferred and
+	// has happened by now.
+	if lockedBy(stack) {
+		s.redis.Unlock()
+	}
+	s.logger.Error("the embedded store met a defect", "command", name, "panic", fmt.Sprint(r), "stack", string(stack))
+	peer.Close()
+}
+
+// lockedBy reports whether the panicking goroutine held the store's lock without a defer:
+// withTx is on the stack, and none of the functions is that call it with the lock held.
+func lockedBy(stack []byte) bool {
+	const pkg = "github.com/alicebob/miniredis/v2."
+	return bytes.Contains(stack, []byte(pkg+"withTx(")) &&
+		!bytes.Contains(stack, []byte(pkg+"(*Miniredis).cmdExec("))
+}

@@ -1,0 +1,246 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/valkeybatch/valkeybatch/internal/node"
+	"github.com/valkeybatch/valkeybatch/internal/resp"
+	"github.com/valkeybatch/valkeybatch/internal/slotmap"
+)
+
+// atomic carries out a batch as a transaction. As long as the transaction is certain not to
+// have run, it is redirected or sent again as a whole; once it may have run, never.
+func (r *run) atomic(ctx context.Context, topo *slotmap.Topology) (*Results, error) {
+	slot, err := r.oneSlot()
+	if err != nil {
+		return nil, err
+	}
+	end := r.deadline.Add(-r.margin())
+	tx := part{slot: slot}
+	turn := r.nextTurn()
+	for {
+		to, ok := r.atomicTarget(topo, &tx, turn)
+		if !ok {
+			return nil, &UnavailableError{Cause: errors.New("no node of the deployment fits")}
+		}
+		tx.node = to.addr
+		nb := r.transaction(ctx, &tx, to)
+		results, err := r.settleAtomic(ctx, &tx, nb)
+		if err != nil || results != nil {
+			return results, err
+		}
+		// Nothing ran, and it is worth another try.
+		if due := tx.trouble.due; !due.IsZero() {
+			if due.After(end) {
+				return r.atomicGivenUp(ctx, &tx)
+			}
+			topo = r.newerTopology(ctx, topo)
+			if err := sleepUntil(ctx, due); err != nil {
+				return nil, r.deadlineError(ctx, 0)
+			}
+		}
+		topo = r.newerTopology(ctx, topo)
+	}
+}
+
+// oneSlot returns the slot in which all keys of the batch lie, or keyless.
+func (r *run) oneSlot() (int32, error) {
+	first := -1
+	for i := range r.items {
+		it := &r.items[i]
+		if it.slot == keyless {
+			continue
+		}
+		if first < 0 {
+			first = i
+		}
+		slot, other := r.items[first].slot, it.slot
+		if other == slot {
+			other = it.otherSlot
+		}
+		if other == keyless || other == slot {
+			continue
+		}
+		err := r.invalid(i, "CROSS_SLOT", fmt.Sprintf(
+			"the keys of an atomic batch must lie in one slot: command %d has a key in slot %d, command %d in slot %d; keys with the same {hash tag} share a slot",
+			first, slot, i, other)).(*InvalidError)
+		err.Metadata["slot"] = strconv.Itoa(int(other))
+		err.Metadata["first_index"] = strconv.Itoa(first)
+		err.Metadata["first_slot"] = strconv.Itoa(int(slot))
+		return 0, err
+	}
+	if first < 0 {
+		return keyless, nil
+	}
+	return r.items[first].slot, nil
+}
+
+// atomicTarget chooses the node for the transaction. A transaction without keys goes to a
+// primary, so that it may write.
+func (r *run) atomicTarget(topo *slotmap.Topology, tx *part, turn int) (target, bool) {
+	attempts := 0
+	if t := tx.trouble; t != nil {
+		if t.to != "" {
+			return target{addr: t.to}, true
+		}
+		attempts = t.attempts
+	}
+	switch {
+	case r.route.given():
+		return r.route.target(topo, attempts)
+	case tx.slot != keyless:
+		if addr, ok := topo.Primary(uint16(tx.slot)); ok {
+			return target{addr: addr}, true
+		}
+	}
+	return anyPrimary(topo, turn+attempts)
+}
+
+// transaction sends the batch to a node as MULTI ... EXEC.
+func (r *run) transaction(ctx context.Context, tx *part, to target) *node.Batch {
+	nb := node.NewBatch(len(r.batch.Commands)+1, r.budget)
+	for _, args := range r.batch.Commands {
+		nb.Add(args)
+	}
+	if r.selects {
+		nb.Add([][]byte{selekt, dbZero}) // runs only if the others do; its reply is dropped
+	}
+	r.cfg.Pool.Get(to.addr).Do(ctx, node.Target{
+		Class:   node.Atomic,
+		Replica: to.replica,
+		Asking:  tx.trouble != nil && tx.trouble.asking,
+	}, nb)
+	return nb
+}
+
+// settleAtomic reads what came of a transaction. It returns neither results nor an error
+// when nothing ran and tx says how it goes on.
+func (r *run) settleAtomic(ctx context.Context, tx *part, nb *node.Batch) (*Results, error) {
+	if limit := limitError(nb.Err()); limit != nil {
+		return nil, limit
+	}
+	var multi *node.MultiRefusedError
+	if errors.As(nb.Err(), &multi) {
+		return r.settleRefusal(ctx, tx, -1, "multi", resp.Frame(resp.AppendError(nil, multi.Text)), 0)
+	}
+	if nb.ExecState() == node.Acknowledged {
+		if exec := nb.Exec(); !exec.IsError() {
+			return r.unpack(tx, exec), nil
+		}
+		for i := range r.batch.Commands {
+			if f, state := nb.Reply(i); state == node.Acknowledged && f.IsError() {
+				return r.settleRefusal(ctx, tx, i, r.items[i].name(r.batch.Commands[i]), f, refusedAtQueueing(nb))
+			}
+		}
+		return r.settleRefusal(ctx, tx, -1, "exec", nb.Exec(), 0)
+	}
+	if ctx.Err() != nil {
+		return nil, r.deadlineError(ctx, 0)
+	}
+	failure := &CommandError{Code: CodeConnection, Message: fmt.Sprintf("%s: %v", tx.node, nb.Err()), Node: tx.node, Outcome: NotExecuted}
+	if nb.ExecState() == node.Unknown {
+		failure.Outcome = Unknown
+		r.cfg.Map.Trigger()
+		return r.everywhere(failure), nil
+	}
+	t := tx.troubled()
+	t.last = failure
+	t.attempts++
+	t.to, t.asking = "", false
+	t.due = time.Now().Add(backoff(t.attempts))
+	r.stale = true
+	if t.attempts > unsentAttempts {
+		return r.atomicGivenUp(ctx, tx)
+	}
+	return nil, nil
+}
+
+// refusedAtQueueing counts the commands that the node would not queue.
+func refusedAtQueueing(nb *node.Batch) int {
+	n := 0
+	for i := range nb.Len() {
+		if f, state := nb.Reply(i); state == node.Acknowledged && f.IsError() {
+			n++
+		}
+	}
+	return n
+}
+
+// settleRefusal decides on a transaction that was discarded before it ran, for the first
+// error at index (-1: of MULTI or EXEC itself). Such errors are the node's own: nothing of
+// the transaction has run, so no script can have made them up.
+func (r *run) settleRefusal(ctx context.Context, tx *part, index int, name string, f resp.Frame, failed int) (*Results, error) {
+	err := &CommandError{Code: f.ErrorCode(), Message: f.ErrorText(), Outcome: NotExecuted, Node: tx.node}
+	discarded := &DiscardedError{Index: index, Command: name, Err: err, Failed: failed}
+	switch classify(err.Code) {
+	case redirected:
+		if tx.slot == keyless && index >= 0 {
+			tx.slot = r.items[index].slot // a route's node may differ from the keys' owner
+		}
+		if r.follow(ctx, tx, err.Message, item{}) {
+			return nil, nil
+		}
+	case passing:
+		t := tx.troubled()
+		readOnlyForGood := err.Code == "READONLY" && t.attempts >= unsentAttempts
+		r.wait(tx, err, err.Code)
+		if !readOnlyForGood && t.due.Before(r.deadline.Add(-r.margin())) {
+			return nil, nil
+		}
+	}
+	return nil, discarded
+}
+
+// unpack makes results of EXEC's reply.
+func (r *run) unpack(tx *part, exec resp.Frame) *Results {
+	want := len(r.batch.Commands)
+	extra := 0
+	if r.selects {
+		extra = 1
+	}
+	p := part{reply: exec, node: tx.node}
+	all, err := elementsOf(&p)
+	if err != nil || all.count != want+extra {
+		return r.everywhere(&CommandError{Code: CodeReply, Outcome: Unknown, Node: tx.node,
+			Message: fmt.Sprintf("%s answered EXEC of %d commands with something else than an array of their replies", tx.node, want)})
+	}
+	out := &Results{Results: make([]Result, want)}
+	for i := range out.Results {
+		f, _ := all.next()
+		if f.IsError() {
+			out.Results[i].Err = serverError(f, r.items[i], tx.node)
+			out.Failed++
+			continue
+		}
+		out.Results[i].Frame, out.Results[i].Node = f, tx.node
+	}
+	return out
+}
+
+// everywhere makes one error the result of every command.
+func (r *run) everywhere(err *CommandError) *Results {
+	out := &Results{Results: make([]Result, len(r.batch.Commands)), Failed: len(r.batch.Commands)}
+	for i := range out.Results {
+		out.Results[i].Err = err
+	}
+	return out
+}
+
+// atomicGivenUp ends a transaction that never ran, for the last error met.
+func (r *run) atomicGivenUp(ctx context.Context, tx *part) (*Results, error) {
+	last := tx.trouble.last
+	if last == nil {
+		last = &CommandError{Code: CodeConnection, Message: "redirected without end", Outcome: NotExecuted, Node: tx.node}
+	}
+	if last.Code != CodeConnection {
+		return nil, &DiscardedError{Index: -1, Command: "exec", Err: last}
+	}
+	if ok, _ := r.reachable(ctx); !ok {
+		return nil, &UnavailableError{Cause: last}
+	}
+	return r.everywhere(last), nil
+}

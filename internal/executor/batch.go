@@ -1,0 +1,32 @@
+package executor
+
+import "github.com/valkeybatch/valkeybatch/internal/resp"
+
+// Batch is what a caller wants carried out.
+type Batch struct {
+	// Atomic asks for MULTI/EXEC on one node; otherwise the batch is a pipeline.
+	Atomic bool
+	// Commands holds each command as its name and arguments. The executor keeps and sends
+	// these slices; they must stay unchanged until the batch's effects have ended, which
+	// may be after Execute has returned with an error.
+	Commands [][][]byte
+}
+
+// Results is what came of a batch.
+type Results struct {
+	// Results has one entry per command, in the order of the commands.
+	Results []Result
+	// Failed counts the entries whose Err is set.
+	Failed int
+}
+
+// Result is what came of one command: exactly one of Frame and Err is set.
+type Result struct {
+	// Frame is the reply, which is not itself an error but may hold errors inside.
+	Frame resp.Frame
+	// Err says why there is no proper reply.
+	Err *CommandError
+	// Node is the host:port that gave the reply, and so any error inside Frame. Empty when
+	// several nodes did.
+	Node string
+}

@@ -1,0 +1,148 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/valkeybatch/valkeybatch/internal/command"
+	"github.com/valkeybatch/valkeybatch/internal/node"
+	"github.com/valkeybatch/valkeybatch/internal/options"
+	"github.com/valkeybatch/valkeybatch/internal/slotmap"
+)
+
+// Commands is the command table as it is now, and a way to ask the deployment about a
+// command that the table lacks.
+type Commands interface {
+	// Table returns the current table.
+	Table() *command.Table
+	// Learn asks the deployment about a command by name and tops the table up if it is
+	// known there. An error means that the deployment could not be asked.
+	Learn(ctx context.Context, name string) (known bool, err error)
+}
+
+// Config is what an Executor works with. Map, Pool, Commands and Policy are required.
+type Config struct {
+	// Map holds the topology.
+	Map *slotmap.Map
+	// Pool holds the connections to the nodes.
+	Pool *node.Pool
+	// Commands is the command table.
+	Commands Commands
+	// Policy is the operator's allow and deny list.
+	Policy *command.Policy
+	// MaxReplyBytes bounds the reply bytes of one batch over all nodes. Default 128 MiB.
+	MaxReplyBytes int64
+	// MaxRedirects bounds how often one command is redirected (MOVED, ASK) before the
+	// redirect stays in place as its error. Default 16.
+	MaxRedirects int
+	// BulkBytes and BulkCommands are the sizes of a sub-pipeline from which it travels on
+	// the node's bulk connection, so that small ones do not wait behind it. Defaults 256 KiB and 4,096.
+	BulkBytes, BulkCommands int
+	// Zone is the availability zone whose replicas replica routes prefer. Empty: none.
+	Zone string
+	// Logger receives what operators should see. Default slog.Default().
+	Logger *slog.Logger
+}
+
+// Executor carries out batches on one deployment. It is safe for concurrent use.
+type Executor struct {
+	cfg Config
+	// turn makes choices among equal nodes rotate.
+	turn atomic.Uint32
+}
+
+// New returns an Executor that works with cfg.
+func New(cfg Config) *Executor {
+	setDefault(&cfg.MaxReplyBytes, 128<<20)
+	setDefault(&cfg.MaxRedirects, 16)
+	setDefault(&cfg.BulkBytes, 256<<10)
+	setDefault(&cfg.BulkCommands, 4096)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	return &Executor{cfg: cfg}
+}
+
+func setDefault[T int | int64](field *T, value T) {
+	if *field <= 0 {
+		*field = value
+	}
+}
+
+// Execute carries out a batch within o.Timeout and ctx, whichever ends first. On success
+// there is one result per command. Every error it returns is of one of this package's
+// types, or [*options.KindError] when the options are for another kind of deployment; unless
+// the type says otherwise, commands may have taken effect.
+func (e *Executor) Execute(ctx context.Context, b Batch, o options.Options) (*Results, error) {
+	if len(b.Commands) == 0 {
+		if !b.Atomic {
+			return nil, &InvalidError{Field: "batch.commands", Index: -1, Reason: "EMPTY_PIPELINE",
+				Message: "a pipeline needs at least one command"}
+		}
+		return &Results{}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
+	defer cancel()
+	r := &run{
+		Executor: e,
+		batch:    b,
+		opts:     o,
+		start:    time.Now(),
+		budget:   node.NewBudget(e.cfg.MaxReplyBytes),
+	}
+	r.deadline, _ = ctx.Deadline()
+	results, err := r.execute(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if o.RaiseOnError && results.Failed > 0 {
+		return nil, r.raise(results)
+	}
+	return results, nil
+}
+
+// topology returns the current snapshot, waiting for a first one if there is none.
+func (e *Executor) topology(ctx context.Context) (*slotmap.Topology, error) {
+	if t := e.cfg.Map.Load(); t != nil {
+		return t, nil
+	}
+	t, err := e.cfg.Map.Refresh(ctx)
+	if err == nil {
+		return t, nil
+	}
+	if ctx.Err() != nil && e.cfg.Map.Err() == nil {
+		return nil, ctx.Err()
+	}
+	return nil, &UnavailableError{Cause: err}
+}
+
+// nextTurn returns the next number of a rotation.
+func (e *Executor) nextTurn() int { return int(e.turn.Add(1) & 0x7fffffff) }
+
+// raise picks the error with the lowest index.
+func (r *run) raise(results *Results) error {
+	raised := &RaisedError{Index: -1, Failed: results.Failed, NothingRan: results.Failed == len(results.Results)}
+	for i := range results.Results {
+		err := results.Results[i].Err
+		if err == nil {
+			continue
+		}
+		if raised.Index < 0 {
+			raised.Index, raised.Err, raised.Command = i, err, r.items[i].name(r.batch.Commands[i])
+		}
+		raised.NothingRan = raised.NothingRan && err.Outcome == NotExecuted
+	}
+	return raised
+}
+
+// deadlineError words the end of ctx, with how far the batch had got.
+func (r *run) deadlineError(ctx context.Context, answered int) error {
+	cause := context.DeadlineExceeded
+	if errors.Is(ctx.Err(), context.Canceled) {
+		cause = context.Canceled
+	}
+	return &DeadlineError{Answered: answered, Total: len(r.batch.Commands), Timeout: r.deadline.Sub(r.start), Cause: cause}
+}

@@ -1,0 +1,128 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/valkeybatch/valkeybatch/internal/slotmap"
+)
+
+// pipeline carries out a batch that is not atomic, in rounds: each sends what is unsettled
+// and due, until nothing is.
+func (r *run) pipeline(ctx context.Context, topo *slotmap.Topology) (*Results, error) {
+	p, at, err := planPipeline(r.batch.Commands, r.items, topo, r.route.given())
+	if err != nil {
+		return nil, r.invalid(at, "ROUTE_REQUIRED", fmt.Sprintf("%s walks one node's keys, so on a cluster it needs a route (cluster_options.route)", r.items[at].name(r.batch.Commands[at])))
+	}
+	end := r.deadline.Add(-r.margin())
+	soft, cancel := context.WithDeadline(ctx, end)
+	defer cancel()
+	turn := r.nextTurn()
+	for {
+		groups, lost := assign(&p, topo, r.route, turn, time.Now())
+		r.settleLost(&p, lost)
+		round := r.dispatch(ctx, soft, &p, groups)
+		if err := r.settle(ctx, &p, round); err != nil {
+			return nil, err
+		}
+		due, pending := p.next()
+		if !pending {
+			break
+		}
+		if ctx.Err() != nil {
+			return nil, r.deadlineError(ctx, p.answered())
+		}
+		if due.After(end) {
+			if p.giveUp() {
+				break
+			}
+			due, _ = p.next() // redirects are left, which have no error of their own to keep
+		}
+		topo = r.newerTopology(ctx, topo)
+		if err := sleepUntil(ctx, due); err != nil {
+			return nil, r.deadlineError(ctx, p.answered())
+		}
+	}
+	return r.assemble(ctx, &p)
+}
+
+// settleLost decides on parts for which the topology has no node at all.
+func (r *run) settleLost(p *plan, lost []int32) {
+	for _, i := range lost {
+		pt := &p.parts[i]
+		pt.node = ""
+		r.settleUnanswered(pt, 0, errors.New("no node of the deployment fits"))
+	}
+}
+
+// next returns when the first part that is not done is due, and whether there is one.
+func (p *plan) next() (due time.Time, pending bool) {
+	for i := range p.parts {
+		pt := &p.parts[i]
+		if pt.done {
+			continue
+		}
+		var at time.Time
+		if pt.trouble != nil {
+			at = pt.trouble.due
+		}
+		if !pending || at.Before(due) {
+			due, pending = at, true
+		}
+	}
+	return due, pending
+}
+
+// giveUp leaves the last errors in place as results. It reports whether everything is done then.
+func (p *plan) giveUp() bool {
+	all := true
+	for i := range p.parts {
+		pt := &p.parts[i]
+		if pt.done {
+			continue
+		}
+		if pt.trouble == nil || pt.trouble.last == nil {
+			all = false
+			continue
+		}
+		pt.fail(pt.trouble.last)
+	}
+	return all
+}
+
+// answered counts the commands that every node concerned has answered.
+func (p *plan) answered() int {
+	answered, cmd, open := 0, int32(-1), true
+	for i := range p.parts {
+		pt := &p.parts[i]
+		if pt.cmd != cmd {
+			if !open {
+				answered++
+			}
+			cmd, open = pt.cmd, false
+		}
+		open = open || !pt.done
+	}
+	if !open {
+		answered++
+	}
+	return answered
+}
+
+// sleepUntil waits for a point in time, or the end of ctx.
+func sleepUntil(ctx context.Context, at time.Time) error {
+	d := time.Until(at)
+	if d <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,154 @@
+package executor
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/valkeybatch/valkeybatch/internal/command"
+	"github.com/valkeybatch/valkeybatch/internal/slotmap"
+)
+
+// keyless is the slot of a command that has none.
+const keyless = -1
+
+// item is what is known of one command before it is planned.
+type item struct {
+	// info is the command's entry in the table; nil if neither the table nor the server
+	// knows it, in which case any node words the error.
+	info *command.Info
+	// slot is the hash slot of the first key, or keyless.
+	slot int32
+	// otherSlot is the slot of the first key that lies elsewhere, or keyless.
+	otherSlot int32
+	// splits is whether the command is to be split over slots.
+	splits bool
+	// blocks is whether the command may block its connection.
+	blocks bool
+	// selects is whether the command is SELECT.
+	selects bool
+}
+
+// name returns the command's name for messages: "config set".
+func (it item) name(args [][]byte) string {
+	if it.info != nil {
+		return it.info.Name
+	}
+	const longest = 64
+	name := strings.ToLower(strings.ToValidUTF8(string(args[0][:min(len(args[0]), longest)]), "?"))
+	return name
+}
+
+// scripted reports whether the command runs a caller's code, so that its error texts prove nothing.
+func (it item) scripted() bool { return it.info != nil && it.info.RunsScript() }
+
+// prepare looks up and checks every command, so that whatever is wrong with the batch is
+// found before anything of it is sent.
+func (r *run) prepare(ctx context.Context) error {
+	r.items = make([]item, len(r.batch.Commands))
+	table := r.cfg.Commands.Table()
+	var keys []int
+	for i, args := range r.batch.Commands {
+		if len(args) == 0 || len(args[0]) == 0 {
+			return r.invalid(i, "EMPTY_COMMAND", "the command has no name")
+		}
+		info, ok := table.Lookup(args)
+		if !ok {
+			known, err := r.cfg.Commands.Learn(ctx, string(args[0]))
+			if err != nil {
+				if ctx.Err() != nil {
+					return r.deadlineError(ctx, 0)
+				}
+				return r.invalid(i, "UNKNOWN_COMMAND", fmt.Sprintf("%q is not in the command table, and the deployment could not be asked about it: %v", item{}.name(args), err))
+			}
+			if known {
+				table = r.cfg.Commands.Table()
+				info, _ = table.Lookup(args)
+			}
+		}
+		it := &r.items[i]
+		it.info, it.slot, it.otherSlot = info, keyless, keyless
+		if info == nil {
+			continue
+		}
+		if err := r.permit(i, info, args); err != nil {
+			return err
+		}
+		if !r.batch.Atomic && info.Blocks(args) {
+			it.blocks, r.blocking = true, true // inside MULTI nothing blocks
+		}
+		if r.cluster {
+			keys = it.locate(args, keys[:0])
+			it.splits = it.otherSlot != keyless && info.Request == command.MultiShard
+		}
+	}
+	return nil
+}
+
+// permit refuses what would break a shared connection and what the operator's policy denies.
+func (r *run) permit(i int, info *command.Info, args [][]byte) error {
+	if reason, refused := info.Refused(args); refused {
+		return r.invalid(i, "COMMAND_REFUSED", reason)
+	}
+	if reason, denied := r.cfg.Policy.Denied(info); denied {
+		return r.invalid(i, "COMMAND_DENIED", reason)
+	}
+	if info.Name == "select" {
+		if r.cluster {
+			return r.invalid(i, "COMMAND_REFUSED", "select works on standalone deployments only")
+		}
+		r.items[i].selects, r.selects = true, true
+	}
+	return nil
+}
+
+// locate finds the slots of a command's keys. keys is scratch space, returned for reuse.
+func (it *item) locate(args [][]byte, keys []int) []int {
+	keys, err := it.info.Keys(args, keys)
+	if err != nil {
+		return keys // malformed: any node words the error
+	}
+	for _, k := range keys {
+		slot := int32(slotmap.Slot(args[k]))
+		if it.slot == keyless {
+			it.slot = slot
+		} else if slot != it.slot {
+			it.otherSlot = slot
+			return keys
+		}
+	}
+	if it.slot == keyless {
+		it.slot = slotArgument(it.info, args)
+	}
+	return keys
+}
+
+// slotArgument returns the slot that a command names by number, as GLIDE routes these, or keyless.
+func slotArgument(info *command.Info, args [][]byte) int32 {
+	switch info.Name {
+	case "cluster countkeysinslot", "cluster getkeysinslot":
+		if len(args) > 2 {
+			if slot, err := strconv.ParseUint(string(bytes.TrimSpace(args[2])), 10, 16); err == nil && slot < slotmap.Slots {
+				return int32(slot)
+			}
+		}
+	}
+	return keyless
+}
+
+// invalid words what is wrong with command i.
+func (r *run) invalid(i int, reason, message string) error {
+	metadata := map[string]string{"index": strconv.Itoa(i)}
+	if args := r.batch.Commands[i]; len(args) > 0 && len(args[0]) > 0 {
+		metadata["command"] = r.items[i].name(args)
+	}
+	return &InvalidError{
+		Field:    fmt.Sprintf("batch.commands[%d].args", i),
+		Index:    i,
+		Reason:   reason,
+		Message:  message,
+		Metadata: metadata,
+	}
+}

@@ -1,0 +1,102 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/valkeybatch/valkeybatch/internal/node"
+	"github.com/valkeybatch/valkeybatch/internal/options"
+	"github.com/valkeybatch/valkeybatch/internal/slotmap"
+)
+
+// run is one batch on its way.
+type run struct {
+	*Executor
+	batch    Batch
+	opts     options.Options
+	start    time.Time
+	deadline time.Time
+	budget   *node.Budget
+	// items says of each command what prepare found out, by index.
+	items []item
+	// cluster is whether the deployment is a cluster.
+	cluster bool
+	// route is the caller's choice of node, resolved anew each round.
+	route route
+	// selects is whether a command of the batch is SELECT, blocking whether one may block.
+	selects, blocking bool
+	// stale is whether a failure of this round may mean that the topology has changed.
+	stale bool
+}
+
+func (r *run) execute(ctx context.Context) (*Results, error) {
+	topo, err := r.topology(ctx)
+	if err != nil {
+		var unavailable *UnavailableError
+		if errors.As(err, &unavailable) {
+			return nil, err
+		}
+		return nil, r.deadlineError(ctx, 0)
+	}
+	r.cluster = topo.IsCluster()
+	if err := r.opts.CheckKind(kindOf(topo)); err != nil {
+		return nil, err
+	}
+	if err := r.prepare(ctx); err != nil {
+		return nil, err
+	}
+	if topo, err = r.resolveRoute(ctx, topo); err != nil {
+		return nil, err
+	}
+	if r.batch.Atomic {
+		return r.atomic(ctx, topo)
+	}
+	return r.pipeline(ctx, topo)
+}
+
+// kindOf names the kind of a topology's deployment.
+func kindOf(topo *slotmap.Topology) options.Kind {
+	if topo.IsCluster() {
+		return options.KindCluster
+	}
+	return options.KindStandalone
+}
+
+// margin is the time before the deadline in which no retry is begun, so that what is known
+// by then still reaches the caller in time.
+func (r *run) margin() time.Duration {
+	return min(max(r.deadline.Sub(r.start)/20, 5*time.Millisecond), 250*time.Millisecond)
+}
+
+// reachable reports whether the deployment answers at all, asking it if need be.
+func (r *run) reachable(ctx context.Context) (bool, error) {
+	if !r.cluster {
+		return false, nil // only asked after its one node failed
+	}
+	_, err := r.cfg.Map.Refresh(ctx)
+	if err != nil && ctx.Err() != nil {
+		return true, nil
+	}
+	return err == nil, err
+}
+
+// refreshPatience bounds how long a batch waits for a look at the topology before it goes
+// on with what is known.
+const refreshPatience = time.Second
+
+// newerTopology returns the snapshot for the next round. After a failure that another
+// topology may explain it looks anew first.
+func (r *run) newerTopology(ctx context.Context, before *slotmap.Topology) *slotmap.Topology {
+	if r.stale {
+		r.stale = false
+		ctx, cancel := context.WithTimeout(ctx, refreshPatience)
+		defer cancel()
+		// Without an answer the old snapshot has to do: the error shows on the commands.
+		_, _ = r.cfg.Map.Refresh(ctx)
+	}
+	if t := r.cfg.Map.Load(); t != nil && t.IsCluster() == r.cluster {
+		return t
+	}
+	return before
+}

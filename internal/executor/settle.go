@@ -1,0 +1,188 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/valkeybatch/valkeybatch/internal/node"
+	"github.com/valkeybatch/valkeybatch/internal/resp"
+)
+
+// unsentAttempts is how often a command that was certainly never written is sent again
+// when the caller asked for no retries: enough to outlive a connection that was closed
+// while idle and a failover that is over, too few to make the healthy nodes' results wait.
+const unsentAttempts = 3
+
+// settle reads what came of a round. Every part that took part in it is done afterwards, or
+// has trouble that says how it goes on. The error, if any, ends the whole batch.
+func (r *run) settle(ctx context.Context, p *plan, round []sent) error {
+	for i := range round {
+		s := &round[i]
+		if s.panicked != nil {
+			return s.panicked
+		}
+		if limit := limitError(s.batch.Err()); limit != nil {
+			return limit
+		}
+	}
+	for i := range round {
+		s := &round[i]
+		failure := s.batch.Err()
+		for n, index := range s.parts {
+			pt := &p.parts[index]
+			reply, state := s.state(n)
+			switch {
+			case state == node.Acknowledged && !resp.Frame(reply).IsError():
+				pt.finish(reply)
+			case state == node.Acknowledged:
+				r.settleError(ctx, pt, reply)
+			default:
+				r.settleUnanswered(pt, state, failure)
+			}
+		}
+	}
+	return nil
+}
+
+// limitError translates the node package's limit error.
+func limitError(err error) error {
+	var limit *node.LimitError
+	if errors.As(err, &limit) {
+		return &LimitError{What: limit.What, Actual: limit.Actual, Allowed: limit.Allowed}
+	}
+	return nil
+}
+
+// settleError decides on a part that the node answered with an error.
+func (r *run) settleError(ctx context.Context, pt *part, f resp.Frame) {
+	it := r.items[pt.cmd]
+	switch code := f.ErrorCode(); classify(code) {
+	case redirected:
+		if r.follow(ctx, pt, f.ErrorText(), it) {
+			return
+		}
+	case passing:
+		if r.opts.RetryServerError && !(it.scripted() && raisedInside(f.ErrorText())) {
+			r.wait(pt, serverError(f, it, pt.node), code)
+			return
+		}
+		if code != "TRYAGAIN" {
+			r.cfg.Map.Trigger() // the next batch should find the right node
+		}
+	}
+	pt.fail(serverError(f, it, pt.node))
+}
+
+// follow makes a part go where a redirect points, if the redirect is to be believed: well
+// formed, about the command's own slot, to a node of the deployment, and not one too many.
+func (r *run) follow(ctx context.Context, pt *part, text string, it item) bool {
+	if !r.cluster || pt.slot == keyless {
+		return false
+	}
+	rd, ok := parseRedirect(text, pt.node)
+	if !ok || rd.slot != pt.slot {
+		return false
+	}
+	topo := r.cfg.Map.Load()
+	if !topo.Has(rd.addr) {
+		fresh, err := r.cfg.Map.Refresh(ctx)
+		if err != nil || !fresh.Has(rd.addr) {
+			return false
+		}
+		topo = fresh
+	}
+	t := pt.troubled()
+	if t.redirects >= r.cfg.MaxRedirects {
+		return false
+	}
+	t.redirects++
+	t.to, t.asking, t.due = rd.addr, rd.ask, time.Time{}
+	if rd.ask {
+		t.owner, _ = topo.Primary(uint16(rd.slot))
+	} else {
+		r.learnMoved(rd, pt.node, it)
+	}
+	if t.redirects > 3 {
+		// Nodes that send a command to and fro need a moment to agree.
+		t.due = time.Now().Add(backoff(t.redirects - 3))
+	}
+	return true
+}
+
+// learnMoved brings the slot map up to date with a MOVED reply. A script can make one up, so
+// that of a script only starts a refresh.
+func (r *run) learnMoved(rd redirect, from string, it item) {
+	if it.scripted() {
+		r.cfg.Map.Trigger()
+		return
+	}
+	if rd.addr == from {
+		// The node names itself: something else answers at this connection's other end.
+		r.cfg.Pool.Get(from).Recycle()
+	}
+	r.cfg.Map.Moved(uint16(rd.slot), rd.addr)
+}
+
+// wait puts a part off that was refused for a passing condition.
+func (r *run) wait(pt *part, err *CommandError, code string) {
+	t := pt.troubled()
+	t.last = err
+	t.attempts++
+	t.due = time.Now().Add(backoff(t.attempts))
+	if code == "TRYAGAIN" && t.asking {
+		topo := r.cfg.Map.Load()
+		if owner, ok := topo.Primary(uint16(pt.slot)); ok && owner == t.owner {
+			return // the slot is still migrating: ask the importing node again
+		}
+	}
+	t.to, t.asking = "", false
+	switch code {
+	case "READONLY":
+		r.cfg.Pool.Get(pt.node).Recycle() // a name may lead to another server by now
+		r.stale = true
+	case "CLUSTERDOWN", "MASTERDOWN":
+		r.stale = true
+	}
+}
+
+// settleUnanswered decides on a part without an answer.
+func (r *run) settleUnanswered(pt *part, state node.State, failure error) {
+	t := pt.troubled()
+	err := &CommandError{Code: CodeConnection, Node: pt.node, Outcome: NotExecuted}
+	if state == node.Unknown {
+		err.Outcome = Unknown
+	}
+	if errors.Is(failure, context.DeadlineExceeded) || errors.Is(failure, context.Canceled) {
+		// Time is up. What was only a retry keeps its error; the rest ends the batch.
+		if t.last == nil {
+			return
+		}
+		if state == node.NotSent {
+			pt.fail(t.last)
+			return
+		}
+		err.Code, err.Message = CodeTimeout, "the retry was not answered in time; before: "+t.last.Message
+		pt.fail(err)
+		return
+	}
+	err.Message = fmt.Sprintf("%s: %v", pt.node, failure)
+	if t.last != nil && t.last.Outcome == Unknown {
+		err.Outcome = Unknown // an earlier try may have taken effect
+	}
+	r.stale = true
+	retry := r.opts.RetryConnectionError
+	if state == node.NotSent {
+		retry = retry || t.attempts < unsentAttempts
+	}
+	if !retry {
+		r.cfg.Map.Trigger() // for the batches to come
+		pt.fail(err)
+		return
+	}
+	t.last = err
+	t.attempts++
+	t.to, t.asking = "", false
+	t.due = time.Now().Add(backoff(t.attempts))
+}

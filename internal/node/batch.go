@@ -1,0 +1,163 @@
+package node
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/valkeybatch/valkeybatch/internal/resp"
+)
+
+// LargeArg is the size in bytes from which an argument is written from where it is instead of
+// being copied into the sub-batch's buffer.
+const LargeArg = 16<<10 + 1
+
+// Batch is one sub-batch: commands written back to back on one connection, and what came of
+// each. It is filled by one goroutine, carried out by one Node.Do, and read after that.
+type Batch struct {
+	buf    []byte
+	pooled *[]byte // what buf came from, to be given back
+	large  []largeArg
+	// ends[i] is the offset in the encoded stream at which command i ends.
+	ends    []int
+	size    int
+	count   int // the caller's commands; a transaction has EXEC and MULTI behind them
+	replies []resp.Frame
+	budget  *Budget
+
+	// The rest belongs to the connection while the batch is in flight; what its mutex guards
+	// is marked so.
+	next, prev *Batch        // guarded: the connection's queue
+	taken      bool          // guarded: a writer began with it
+	settled    bool          // guarded: the outcome below is final
+	written    atomic.Int64  // bytes given to the socket; set by the writer
+	answered   atomic.Int64  // replies stored; set by the reader
+	discard    atomic.Bool   // further replies are dropped
+	done       chan struct{} // closed when settled
+
+	// The outcome.
+	got  int // replies received
+	sent int // bytes that may have been sent
+	err  error
+}
+
+// largeArg is an argument that is not in the buffer: it goes before buf[at].
+type largeArg struct {
+	at  int
+	arg []byte
+}
+
+// buffers recycles encoding buffers whose bytes are all with the server.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxPooled is the largest buffer worth keeping, in bytes.
+const maxPooled = 1 << 20
+
+// NewBatch returns an empty sub-batch with room for so many commands. The budget may be shared
+// with other sub-batches; nil for no bound.
+func NewBatch(commands int, budget *Budget) *Batch {
+	b := &Batch{budget: budget, pooled: buffers.Get().(*[]byte), done: make(chan struct{})}
+	b.buf = (*b.pooled)[:0]
+	b.ends = make([]int, 0, commands)
+	return b
+}
+
+// Add encodes one more command. Arguments of LargeArg bytes and more are not copied: they must
+// stay unchanged even after Do, for as long as the connection may still write them.
+func (b *Batch) Add(args [][]byte) {
+	b.count++
+	before := len(b.buf)
+	b.buf = resp.AppendArrayHeader(b.buf, len(args))
+	for _, a := range args {
+		if len(a) < LargeArg {
+			b.buf = resp.AppendBulk(b.buf, a)
+			continue
+		}
+		b.buf = resp.AppendBulkHeader(b.buf, len(a))
+		b.large = append(b.large, largeArg{at: len(b.buf), arg: a})
+		b.size += len(a)
+		b.buf = resp.AppendCRLF(b.buf)
+	}
+	b.size += len(b.buf) - before
+	b.ends = append(b.ends, b.size)
+}
+
+// Len returns the number of commands added.
+func (b *Batch) Len() int { return b.count }
+
+// Bytes returns the encoded size in bytes.
+func (b *Batch) Bytes() int { return b.size }
+
+// Reply returns what is known of the i-th command: its reply when it is Acknowledged. Of a
+// transaction it is the reply at queue time: "+QUEUED" or an error. An index out of range is
+// NotSent. The frame stays valid; it pins the read buffer that it is a slice of.
+func (b *Batch) Reply(i int) (resp.Frame, State) {
+	if i < 0 || i >= b.count {
+		return nil, NotSent
+	}
+	return b.reply(i)
+}
+
+func (b *Batch) reply(i int) (resp.Frame, State) {
+	switch {
+	case i < b.got:
+		return b.replies[i], Acknowledged
+	case i < len(b.ends) && b.ends[i] <= b.sent:
+		return nil, Unknown
+	}
+	return nil, NotSent
+}
+
+// Exec returns EXEC's reply after an Atomic Do, empty if there is none.
+func (b *Batch) Exec() resp.Frame {
+	f, _ := b.reply(b.count)
+	return f
+}
+
+// ExecState returns what is known of EXEC after an Atomic Do. Only when it is not NotSent can
+// the transaction have had effects.
+func (b *Batch) ExecState() State {
+	_, s := b.reply(b.count)
+	return s
+}
+
+// Answered returns the number of replies received for the commands.
+func (b *Batch) Answered() int { return min(b.got, b.count) }
+
+// Err returns nil when every command is acknowledged. Otherwise it is a *ConnectionError, a
+// *LimitError, a *MultiRefusedError, or wraps the context's error.
+func (b *Batch) Err() error { return b.err }
+
+// refuse settles a batch of which nothing was sent.
+func (b *Batch) refuse(err error) { b.err = err }
+
+// recycle gives the buffer back once no writer can touch it any more.
+func (b *Batch) recycle() {
+	if b.pooled == nil || b.written.Load() != int64(b.size) {
+		return
+	}
+	if cap(b.buf) <= maxPooled {
+		*b.pooled = b.buf[:0]
+		buffers.Put(b.pooled)
+	}
+	b.buf, b.pooled, b.large = nil, nil, nil
+}
+
+// pieces appends the encoded stream from offset skip on, piece by piece.
+func (b *Batch) pieces(dst [][]byte, skip int) [][]byte {
+	add := func(p []byte) {
+		if skip >= len(p) {
+			skip -= len(p)
+			return
+		}
+		dst = append(dst, p[skip:])
+		skip = 0
+	}
+	at := 0
+	for _, l := range b.large {
+		add(b.buf[at:l.at])
+		add(l.arg)
+		at = l.at
+	}
+	add(b.buf[at:])
+	return dst
+}

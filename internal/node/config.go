@@ -1,0 +1,72 @@
+package node
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"time"
+)
+
+// Config holds what all connections of a Pool have in common. Zero values mean the defaults.
+type Config struct {
+	// Username and Password authenticate every connection (HELLO 3 AUTH). A password without
+	// a user name authenticates the user "default"; neither means no authentication.
+	Username, Password string
+	// ClientName is the name that the server lists connections under; empty for none.
+	ClientName string
+	// TLS, if set, makes all connections TLS. Its ServerName, when empty, is the host of the
+	// node's address.
+	TLS *tls.Config
+	// Cluster says that the nodes are a cluster's. Replica connections begin with READONLY in
+	// any case; on a cluster a server that refuses it is an error.
+	Cluster bool
+	// DialTimeout bounds dialling and handshake together. Default: 2 s.
+	DialTimeout time.Duration
+	// MaxInFlight bounds the sub-batches in flight on a shared connection. Default: 1024.
+	MaxInFlight int
+	// MaxInFlightBytes bounds their encoded bytes. A larger sub-batch goes alone. Default: 64 MiB.
+	MaxInFlightBytes int64
+	// MaxBlockingConns and MaxAtomicConns bound a node's exclusive connections; sub-batches
+	// above that wait. Defaults: 256 and 32.
+	MaxBlockingConns, MaxAtomicConns int
+	// MaxDepth is the nesting of replies that is accepted. Default: 32.
+	MaxDepth int
+	// BackoffMin and BackoffMax bound the pause after failed dials, during which sub-batches
+	// fail at once. It doubles with every failure and is jittered. Defaults: 50 ms and 2 s.
+	BackoffMin, BackoffMax time.Duration
+	// IdleTimeout closes exclusive connections that were not used for that long. Default: 1 min.
+	IdleTimeout time.Duration
+	// Logger takes the few things worth telling an operator. Default: none.
+	Logger *slog.Logger
+	// Dialer opens the transport connections. Default: a net.Dialer with TCP keep-alive.
+	Dialer func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+func (c Config) withDefaults() Config {
+	setDefault(&c.DialTimeout, 2*time.Second)
+	setDefault(&c.MaxInFlight, 1024)
+	setDefault(&c.MaxInFlightBytes, 64<<20)
+	setDefault(&c.MaxBlockingConns, 256)
+	setDefault(&c.MaxAtomicConns, 32)
+	setDefault(&c.MaxDepth, 32)
+	setDefault(&c.BackoffMin, 50*time.Millisecond)
+	setDefault(&c.BackoffMax, 2*time.Second)
+	setDefault(&c.IdleTimeout, time.Minute)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Dialer == nil {
+		d := &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
+			Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3,
+		}}
+		c.Dialer = d.DialContext
+	}
+	return c
+}
+
+func setDefault[T int | int64 | time.Duration](v *T, d T) {
+	if *v <= 0 {
+		*v = d
+	}
+}

@@ -1,0 +1,232 @@
+package node
+
+import (
+	"crypto/tls"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/valkeybatch/valkeybatch/internal/resp"
+)
+
+// drainTime is how long replies are still read after a write has failed: what the server
+// answered before it hung up is in the socket already.
+const drainTime = time.Second
+
+// conn is one connection. Sub-batches queue on it in the order of their replies; the queue
+// begins with those written or being written, and ends with the fresh ones.
+//
+// The outcome of what is in flight when it fails is settled once both the reader and whoever
+// is writing have let go, so that every reply and every written byte is counted.
+type conn struct {
+	addr string
+	nc   net.Conn        // what is read and written: TLS or plain
+	sock net.Conn        // the transport, to be closed
+	raw  syscall.RawConn // for writes that do not block; nil if there are none
+	cfg  *Config
+	out  output
+
+	mu         sync.Mutex
+	head, tail *Batch
+	fresh      *Batch // the first that no writer has begun with
+	room       room
+	writing    bool // somebody is writing, or about to
+	reading    bool // the reader has not ended
+	retired    bool // takes nothing new; closes when what is in flight has ended
+	err        error
+	ended      chan struct{} // closed when failed and settled
+	ready      bool          // the handshake is over
+	answered   bool          // a sub-batch was answered since
+}
+
+func newConn(addr string, sock, nc net.Conn, cfg *Config) *conn {
+	c := &conn{addr: addr, nc: nc, sock: sock, cfg: cfg, ended: make(chan struct{}), reading: true}
+	c.room = room{batches: cfg.MaxInFlight, bytes: cfg.MaxInFlightBytes}
+	if _, encrypted := nc.(*tls.Conn); !encrypted {
+		if sc, ok := nc.(syscall.Conn); ok {
+			if raw, err := sc.SyscallConn(); err == nil {
+				c.raw = raw
+			}
+		}
+	}
+	c.out.init()
+	return c
+}
+
+// usable reports whether the connection takes new sub-batches.
+func (c *conn) usable() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err == nil && !c.retired
+}
+
+// failure returns why the connection ended, nil while it has not.
+func (c *conn) failure() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// markReady notes that what comes from here on is sub-batches.
+func (c *conn) markReady() {
+	c.mu.Lock()
+	c.ready, c.answered = true, false
+	c.mu.Unlock()
+}
+
+// useless reports whether the connection answered no sub-batch after its handshake.
+func (c *conn) useless() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ready && !c.answered
+}
+
+// neverRead ends a connection whose reader was not started.
+func (c *conn) neverRead(err error) {
+	c.mu.Lock()
+	c.fail(err)
+	c.reading = false
+	c.sock.Close()
+	c.settleAll()
+	c.mu.Unlock()
+}
+
+// enqueue puts a batch into the queue and writes it if nobody else is writing. c.mu is held
+// and is released.
+func (c *conn) enqueue(b *Batch) {
+	b.replies = make([]resp.Frame, len(b.ends))
+	b.prev, b.next = c.tail, nil
+	if c.tail == nil {
+		c.head = b
+	} else {
+		c.tail.next = b
+	}
+	c.tail = b
+	if c.fresh == nil {
+		c.fresh = b
+	}
+	if c.writing {
+		c.mu.Unlock()
+		return
+	}
+	c.writing = true
+	if c.raw == nil || len(b.large) > 0 || len(b.buf) > maxCallerWrite {
+		c.mu.Unlock()
+		go c.writeLoop(nil)
+		return
+	}
+	// Nobody was writing, so b is all that is fresh.
+	b.taken, c.fresh = true, nil
+	c.mu.Unlock()
+	n, err := c.out.try(c.raw, b.buf)
+	b.written.Store(int64(n))
+	c.mu.Lock()
+	switch {
+	case err != nil:
+		c.writeFailed(err)
+	case c.err == nil && n < len(b.buf):
+		go c.writeLoop(b)
+	case c.err == nil && c.fresh != nil:
+		go c.writeLoop(nil)
+	default:
+		c.stopWriting()
+	}
+	c.mu.Unlock()
+}
+
+// unlink takes a batch out of the queue. c.mu is held.
+func (c *conn) unlink(b *Batch) {
+	if c.fresh == b {
+		c.fresh = b.next
+	}
+	if b.prev != nil {
+		b.prev.next = b.next
+	} else {
+		c.head = b.next
+	}
+	if b.next != nil {
+		b.next.prev = b.prev
+	} else {
+		c.tail = b.prev
+	}
+	b.prev, b.next = nil, nil
+	c.room.give(b)
+	if c.retired && c.head == nil {
+		c.fail(&ConnectionError{Addr: c.addr, Op: OpClose, Err: ErrClosed})
+		c.sock.Close()
+	}
+}
+
+// settle makes a batch's outcome final. c.mu is held.
+func (b *Batch) settle(got, sent int, err error) {
+	if b.settled {
+		return
+	}
+	b.settled = true
+	b.got, b.sent, b.err = got, sent, err
+	close(b.done)
+}
+
+// abandon settles a batch whose context has ended. It is taken out of the queue when no writer
+// has begun with it; else the connection carries on with it and drops its replies.
+func (c *conn) abandon(b *Batch, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case b.settled:
+	case !b.taken:
+		c.unlink(b)
+		b.settle(0, 0, err)
+	default:
+		b.discard.Store(true)
+		b.settle(int(b.answered.Load()), b.size, err)
+	}
+}
+
+// fail marks the connection as failed; the first reason counts. c.mu is held.
+func (c *conn) fail(err error) {
+	if c.err == nil {
+		c.err = err
+		c.room.turnAway()
+	}
+}
+
+// close ends the connection at once with the reason given.
+func (c *conn) close(err error) {
+	c.mu.Lock()
+	c.fail(err)
+	c.mu.Unlock()
+	c.sock.Close()
+}
+
+// retire lets what is in flight finish and closes the connection then.
+func (c *conn) retire() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.retired || c.err != nil {
+		return
+	}
+	c.retired = true
+	c.room.turnAway()
+	if c.head == nil {
+		c.fail(&ConnectionError{Addr: c.addr, Op: OpClose, Err: ErrClosed})
+		c.sock.Close()
+	}
+}
+
+// settleAll settles what is in flight on a failed connection once reader and writer have both
+// let go. c.mu is held.
+func (c *conn) settleAll() {
+	if c.err == nil || c.reading || c.writing {
+		return
+	}
+	for b := c.head; b != nil; {
+		next := b.next
+		b.prev, b.next = nil, nil
+		b.settle(int(b.answered.Load()), int(b.written.Load()), c.err)
+		b = next
+	}
+	c.head, c.tail, c.fresh = nil, nil, nil
+	close(c.ended)
+}

@@ -1,0 +1,78 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrClosed is the cause in a ConnectionError when the node was closed: it left the topology,
+// or the pool was closed.
+var ErrClosed = errors.New("the node's connections are closed")
+
+// errLost stands for a connection that ended without a reason given.
+var errLost = errors.New("connection closed by the server")
+
+// The operations in which a connection fails.
+const (
+	// OpDial: no transport connection. Nothing was sent.
+	OpDial = "dial"
+	// OpHandshake: the server refused the connection, or did not answer. Nothing was sent.
+	OpHandshake = "handshake"
+	// OpLost: the connection ended under the sub-batch.
+	OpLost = "connection"
+	// OpProtocol: the server broke the protocol, so the connection was closed.
+	OpProtocol = "protocol"
+	// OpClose: the connection was closed by this side.
+	OpClose = "close"
+)
+
+// ConnectionError says that no connection could be had, or that it ended. Which commands it
+// concerns, and whether they were written, is in the sub-batch's states.
+type ConnectionError struct {
+	// Addr is the node's address.
+	Addr string
+	// Op is what failed: one of the Op constants.
+	Op string
+	// Err is the cause.
+	Err error
+}
+
+// Error names the node, what failed and why.
+func (e *ConnectionError) Error() string { return fmt.Sprintf("%s: %s: %v", e.Addr, e.Op, e.Err) }
+
+// Unwrap returns the cause.
+func (e *ConnectionError) Unwrap() error { return e.Err }
+
+// What a LimitError can be about.
+const (
+	LimitReplyBytes   = "reply bytes"
+	LimitReplyNesting = "reply nesting"
+)
+
+// LimitError says that the replies outgrew what is allowed. Replies before that are kept.
+type LimitError struct {
+	// What names the limit: LimitReplyBytes or LimitReplyNesting.
+	What string
+	// Actual is the figure that broke the limit; more may have been to come. Allowed is the limit.
+	Actual, Allowed int64
+}
+
+// Error names the limit and both figures.
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("%s: %d or more, %d allowed", e.What, e.Actual, e.Allowed)
+}
+
+// MultiRefusedError says that the server did not begin a transaction, because the user may not
+// or for another reason. Nothing was sent.
+type MultiRefusedError struct {
+	// Text is the server's error.
+	Text string
+}
+
+// Error says so in the server's words.
+func (e *MultiRefusedError) Error() string { return "MULTI refused: " + e.Text }
+
+// interrupted is the error of a sub-batch whose context ended.
+func interrupted(addr, doing string, cause error) error {
+	return fmt.Errorf("%s: while %s: %w", addr, doing, cause)
+}

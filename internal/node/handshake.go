@@ -1,0 +1,165 @@
+package node
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"strings"
+
+	"github.com/valkeybatch/valkeybatch/internal/resp"
+)
+
+// handshakeBytes bounds what a server may say before it is trusted with sub-batches.
+const handshakeBytes = 1 << 20
+
+// ServerError is an error reply to something that the connection itself asked for.
+type ServerError struct {
+	// Command is what was asked; Text is the server's answer.
+	Command, Text string
+}
+
+// Error returns both.
+func (e *ServerError) Error() string { return e.Command + ": " + e.Text }
+
+// open dials the node and makes the connection ready for sub-batches.
+func (n *Node) open(ctx context.Context, replica bool) (*conn, error) {
+	cfg := &n.pool.cfg
+	ctx, cancel := context.WithTimeout(ctx, cfg.DialTimeout)
+	defer cancel()
+	sock, err := cfg.Dialer(ctx, "tcp", n.addr)
+	if err != nil {
+		return nil, &ConnectionError{Addr: n.addr, Op: OpDial, Err: err}
+	}
+	nc := sock
+	if cfg.TLS != nil {
+		encrypted := tls.Client(sock, n.tlsConfig())
+		if err := encrypted.HandshakeContext(ctx); err != nil {
+			sock.Close()
+			return nil, &ConnectionError{Addr: n.addr, Op: OpHandshake, Err: err}
+		}
+		nc = encrypted
+	}
+	c := newConn(n.addr, sock, nc, cfg)
+	asked := c.greeting(replica)
+	b, err := c.request(ctx, asked...) // before anything is read, so that an early refusal is its answer
+	if err != nil {
+		sock.Close()
+		return nil, err
+	}
+	if !n.pool.start(c, n) {
+		c.neverRead(n.errClosed())
+		return nil, n.errClosed()
+	}
+	if err := c.greeted(ctx, asked, b); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// tlsConfig returns the TLS settings for the node's host.
+func (n *Node) tlsConfig() *tls.Config {
+	cfg := n.pool.cfg.TLS
+	if cfg.ServerName != "" || cfg.InsecureSkipVerify {
+		return cfg
+	}
+	host, _, err := net.SplitHostPort(n.addr)
+	if err != nil {
+		host = n.addr
+	}
+	cfg = cfg.Clone()
+	cfg.ServerName = host
+	return cfg
+}
+
+// greeting returns the commands that switch the connection to RESP3, authenticate and name
+// it, and make it read from a replica if that is wanted. HELLO works while the server is
+// loading its data.
+func (c *conn) greeting(replica bool) [][]string {
+	hello := []string{"HELLO", "3"}
+	if c.cfg.Password != "" || c.cfg.Username != "" {
+		user := c.cfg.Username
+		if user == "" {
+			user = "default"
+		}
+		hello = append(hello, "AUTH", user, c.cfg.Password)
+	}
+	if c.cfg.ClientName != "" {
+		hello = append(hello, "SETNAME", c.cfg.ClientName)
+	}
+	if !replica {
+		return [][]string{hello}
+	}
+	return [][]string{hello, {"READONLY"}}
+}
+
+// greeted judges the answers to the greeting. The connection is closed if they are refusals.
+func (c *conn) greeted(ctx context.Context, asked [][]string, b *Batch) error {
+	replies, err := c.answers(ctx, b)
+	if err != nil {
+		return err
+	}
+	for i, f := range replies {
+		if !f.IsError() {
+			continue
+		}
+		if i == 1 && !c.cfg.Cluster && strings.Contains(f.ErrorText(), "cluster support disabled") {
+			continue // a standalone replica serves reads as it is
+		}
+		err := &ConnectionError{Addr: c.addr, Op: OpHandshake, Err: &ServerError{Command: asked[i][0], Text: f.ErrorText()}}
+		c.close(err)
+		return err
+	}
+	c.markReady()
+	return nil
+}
+
+// ask carries out commands of the connection's own. If not all are answered in time the
+// connection is closed.
+func (c *conn) ask(ctx context.Context, commands ...[]string) ([]resp.Frame, error) {
+	b, err := c.request(ctx, commands...)
+	if err != nil {
+		return nil, err
+	}
+	return c.answers(ctx, b)
+}
+
+// request sends commands of the connection's own.
+func (c *conn) request(ctx context.Context, commands ...[]string) (*Batch, error) {
+	b := NewBatch(len(commands), NewBudget(handshakeBytes))
+	for _, command := range commands {
+		args := make([][]byte, len(command))
+		for i, a := range command {
+			args[i] = []byte(a)
+		}
+		b.Add(args)
+	}
+	queued, err := c.submit(ctx, b)
+	if err == nil && !queued {
+		err = c.failure()
+	}
+	if err != nil {
+		c.close(err)
+		return nil, &ConnectionError{Addr: c.addr, Op: OpHandshake, Err: err}
+	}
+	return b, nil
+}
+
+// answers waits for the replies to a request.
+func (c *conn) answers(ctx context.Context, b *Batch) ([]resp.Frame, error) {
+	c.awaitOrClose(ctx, b)
+	if b.err != nil {
+		c.close(b.err)
+		return nil, &ConnectionError{Addr: c.addr, Op: OpHandshake, Err: b.err}
+	}
+	return b.replies, nil
+}
+
+// awaitOrClose waits for a batch and closes the connection when the context ends first.
+func (c *conn) awaitOrClose(ctx context.Context, b *Batch) {
+	select {
+	case <-b.done:
+	case <-ctx.Done():
+		c.close(interrupted(c.addr, "waiting for replies", ctx.Err()))
+		<-b.done
+	}
+}

@@ -1,0 +1,136 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+)
+
+// Node is one node, by its address. It is safe for concurrent use.
+type Node struct {
+	addr     string
+	pool     *Pool
+	gate     gate
+	gone     atomic.Bool
+	links    [2][2]link // by class (Ordinary, Bulk) and replica
+	blocking exclusive
+	atomic   exclusive
+}
+
+func newNode(p *Pool, addr string) *Node {
+	n := &Node{addr: addr, pool: p, gate: gate{least: p.cfg.BackoffMin, most: p.cfg.BackoffMax}}
+	for class := range n.links {
+		for kind := range n.links[class] {
+			n.links[class][kind].node = n
+			n.links[class][kind].replica = kind == kindOf(true)
+		}
+	}
+	n.blocking.node, n.blocking.limit = n, make(chan struct{}, p.cfg.MaxBlockingConns)
+	n.atomic.node, n.atomic.limit = n, make(chan struct{}, p.cfg.MaxAtomicConns)
+	n.atomic.prepare = prime
+	return n
+}
+
+// Addr returns the node's address as it was given to Pool.Get.
+func (n *Node) Addr() string { return n.addr }
+
+// Do carries out a sub-batch. It returns when every command is answered or nothing more will
+// be known of them: the connection was lost, the context ended, a limit was broken. What came
+// of it is in the batch; when the context ends Do returns at once, and what was not written by
+// then is not written any more unless the sub-batch's turn to be written had come.
+//
+// An Atomic sub-batch is one transaction. MULTI was sent and answered on its connection
+// before; the commands, EXEC, and the MULTI for the connection's next transaction go in one
+// write, so that commands never run outside of a transaction. A queue-time error makes EXEC
+// answer EXECABORT.
+func (n *Node) Do(ctx context.Context, t Target, b *Batch) {
+	if b.count == 0 {
+		return
+	}
+	if err := ctx.Err(); err != nil {
+		b.refuse(interrupted(n.addr, "starting", err))
+		return
+	}
+	switch t.Class {
+	case Blocking:
+		n.blocking.doBlocking(ctx, t.Replica, b)
+	case Atomic:
+		n.atomic.doAtomic(ctx, t, b)
+	case Bulk:
+		n.links[1][kindOf(t.Replica)].do(ctx, b)
+	default:
+		n.links[0][kindOf(t.Replica)].do(ctx, b)
+	}
+	b.recycle()
+	if b.err == nil {
+		n.gate.answered()
+	}
+}
+
+// Recycle makes new sub-batches use fresh connections. Those in flight finish on the old ones,
+// which are closed then. It is for when the address seems to lead to another server by now.
+func (n *Node) Recycle() {
+	for class := range n.links {
+		for kind := range n.links[class] {
+			n.links[class][kind].recycle()
+		}
+	}
+	n.blocking.recycle()
+	n.atomic.recycle()
+}
+
+// retire lets what is in flight finish; new sub-batches are refused.
+func (n *Node) retire() {
+	n.gone.Store(true)
+	n.Recycle()
+}
+
+func (n *Node) errClosed() error {
+	return &ConnectionError{Addr: n.addr, Op: OpClose, Err: ErrClosed}
+}
+
+// mayDial returns an error if the node is not to be dialled now.
+func (n *Node) mayDial() error {
+	if n.gone.Load() {
+		return n.errClosed()
+	}
+	return n.gate.closed()
+}
+
+// dial opens a connection and keeps the books on failures.
+func (n *Node) dial(ctx context.Context, replica bool) (*conn, error) {
+	c, err := n.open(ctx, replica)
+	switch {
+	case err == nil && n.gone.Load():
+		c.retire()
+		return nil, n.errClosed()
+	case err == nil:
+		n.gate.opened()
+	case !errors.Is(err, ErrClosed):
+		n.gate.failed(err)
+		n.pool.cfg.Logger.Debug("connecting to a node failed", "node", n.addr, "error", err)
+	}
+	return c, err
+}
+
+// lost takes note of a connection that has ended.
+func (n *Node) lost(c *conn) {
+	err := c.failure()
+	var connection *ConnectionError
+	if !errors.As(err, &connection) || (connection.Op != OpLost && connection.Op != OpProtocol) {
+		return
+	}
+	if connection.Op == OpProtocol {
+		n.pool.cfg.Logger.Warn("a node broke the protocol; its connection was closed", "node", n.addr, "error", err)
+	}
+	if c.useless() {
+		n.gate.failed(err) // else a server that hangs up at once would be dialled at once
+	}
+}
+
+// prune closes exclusive connections that have been idle since before the given time.
+func (n *Node) prune(before time.Time) {
+	n.blocking.prune(before)
+	n.atomic.prune(before)
+}

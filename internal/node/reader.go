@@ -1,0 +1,166 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/valkeybatch/valkeybatch/internal/resp"
+)
+
+// reader hands replies to the batches that wait for them. It runs in one goroutine per
+// connection and owns everything in it.
+type reader struct {
+	c     *conn
+	chunk chunk
+	scan  resp.Scanner
+	cur   *Batch // the batch whose reply is next, nil if not looked up
+	got   int    // replies that cur has
+	spent int64  // bytes of cur's replies not yet taken off its budget
+	skip  bool   // the frame being received is dropped
+	pos   int    // of the bytes not scanned yet in chunk
+}
+
+// readLoop reads until the connection ends.
+func (c *conn) readLoop() {
+	r := &reader{c: c, scan: resp.Scanner{MaxDepth: c.cfg.MaxDepth}}
+	err := r.run()
+	c.mu.Lock()
+	c.fail(err)
+	c.reading = false
+	c.sock.Close()
+	c.settleAll()
+	c.mu.Unlock()
+}
+
+func (r *reader) run() error {
+	for {
+		need := r.scan.Need()
+		if r.skip {
+			need = 0
+		}
+		buf := r.chunk.room(need)
+		r.pos = r.chunk.end
+		n, err := r.c.nc.Read(buf)
+		if n > 0 {
+			r.chunk.filled(n)
+			if err := r.take(); err != nil {
+				return &ConnectionError{Addr: r.c.addr, Op: OpProtocol, Err: err}
+			}
+		}
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				err = errLost
+			}
+			return &ConnectionError{Addr: r.c.addr, Op: OpLost, Err: err}
+		}
+	}
+}
+
+// take scans what was read, and publishes the replies in it.
+func (r *reader) take() error {
+	for r.pos < r.chunk.end {
+		if r.scan.AtStart() {
+			r.chunk.start = r.pos
+			if err := r.begin(r.chunk.buf[r.pos:r.chunk.end]); err != nil {
+				return err
+			}
+		}
+		n, done, err := r.scan.Scan(r.chunk.buf[r.pos:r.chunk.end])
+		r.pos += n
+		if !r.skip {
+			r.spent += int64(n)
+		}
+		if err != nil {
+			return err
+		}
+		if r.scan.TooDeep() && !r.skip {
+			r.limit(&LimitError{What: LimitReplyNesting, Actual: int64(r.c.cfg.MaxDepth) + 1, Allowed: int64(r.c.cfg.MaxDepth)})
+		}
+		if done {
+			r.end()
+		}
+	}
+	if r.cur != nil {
+		r.account()
+		if r.cur != nil {
+			r.cur.answered.Store(int64(r.got))
+		}
+	}
+	if r.skip && !r.scan.AtStart() {
+		r.chunk.drop()
+	} else if r.scan.AtStart() {
+		r.chunk.start = r.chunk.end
+	}
+	return nil
+}
+
+// begin decides whose frame it is that begins with b.
+func (r *reader) begin(b []byte) error {
+	if b[0] == resp.TypePush || b[0] == resp.TypeAttribute {
+		r.skip = true // nobody asked for it
+		return nil
+	}
+	if r.cur == nil {
+		r.c.mu.Lock()
+		if head := r.c.head; head != nil && head.taken {
+			r.cur = head
+		}
+		r.c.mu.Unlock()
+		r.got, r.spent = 0, 0
+		if r.cur == nil {
+			return &resp.ProtocolError{Reason: fmt.Sprintf("a reply to nothing: %q", b[:min(len(b), 128)])}
+		}
+	}
+	r.skip = r.cur.discard.Load()
+	return nil
+}
+
+// end takes a complete frame.
+func (r *reader) end() {
+	if t := r.scan.Type(); t == resp.TypePush || t == resp.TypeAttribute {
+		r.skip = false
+		return
+	}
+	b := r.cur
+	if !r.skip {
+		b.replies[r.got] = r.chunk.buf[r.chunk.start:r.pos:r.pos]
+	}
+	r.skip = false
+	r.got++
+	if r.got < len(b.ends) {
+		return
+	}
+	r.account()
+	b.answered.Store(int64(r.got))
+	c := r.c
+	c.mu.Lock()
+	c.answered = true
+	c.unlink(b)
+	b.settle(r.got, b.size, nil)
+	c.mu.Unlock()
+	r.cur = nil
+}
+
+// account takes what was received for the current batch off its budget.
+func (r *reader) account() {
+	n := r.spent
+	r.spent = 0
+	if n == 0 || r.cur.discard.Load() {
+		return
+	}
+	if err := r.cur.budget.spend(n); err != nil {
+		r.limit(err)
+	}
+}
+
+// limit settles the current batch with what it has; the rest of its replies is dropped.
+func (r *reader) limit(err *LimitError) {
+	b := r.cur
+	r.skip = true
+	b.discard.Store(true)
+	b.answered.Store(int64(r.got))
+	r.c.mu.Lock()
+	b.settle(r.got, b.size, err)
+	r.c.mu.Unlock()
+}

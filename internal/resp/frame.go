@@ -1,0 +1,122 @@
+package resp
+
+import (
+	"iter"
+	"strconv"
+)
+
+// Frame is one complete reply as it came: from its type byte through its last CRLF, nested
+// elements included. A frame of length zero stands for no reply. Frames from a Scanner are
+// well formed; the methods take any bytes without panic. A frame is a slice of a read buffer
+// and is not to be written to.
+type Frame []byte
+
+// Type returns the type byte, or 0 of an empty frame.
+func (f Frame) Type() byte {
+	if len(f) == 0 {
+		return 0
+	}
+	return f[0]
+}
+
+// IsError reports whether the reply is an error, simple ('-') or bulk ('!').
+func (f Frame) IsError() bool {
+	return len(f) > 0 && (f[0] == TypeError || f[0] == TypeBulkError)
+}
+
+// ErrorText returns an error's full text as the server worded it, the "ERR " prefix kept.
+// It is empty when the reply is no error.
+func (f Frame) ErrorText() string { return string(f.errorText()) }
+
+// ErrorCode returns the leading word of an error's text when it is in upper case (letters,
+// digits, '_' and '-', as WRONGTYPE), else "ERR". It is empty when the reply is no error.
+func (f Frame) ErrorCode() string {
+	if !f.IsError() {
+		return ""
+	}
+	text := f.errorText()
+	n := 0
+	for n < len(text) && isCodeByte(text[n]) {
+		n++
+	}
+	if n == 0 || (n < len(text) && text[n] != ' ') || text[0] < 'A' || text[0] > 'Z' {
+		return "ERR"
+	}
+	return string(text[:n])
+}
+
+func isCodeByte(c byte) bool {
+	return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-'
+}
+
+func (f Frame) errorText() []byte {
+	if !f.IsError() {
+		return nil
+	}
+	e, _, err := token(f)
+	if err != nil {
+		return nil
+	}
+	return e.Text
+}
+
+// Integer returns the value of an integer (':') reply.
+func (f Frame) Integer() (int64, bool) {
+	if f.Type() != TypeInteger {
+		return 0, false
+	}
+	e, _, err := token(f)
+	if err != nil {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(string(e.Text), 10, 64)
+	return n, err == nil
+}
+
+// IsNull reports whether the reply is a null: "_", or RESP2's "$-1" and "*-1".
+func (f Frame) IsNull() bool {
+	return f.Type() == TypeNull || isNullLength(f)
+}
+
+// Simple returns the text of a simple string ('+') reply.
+func (f Frame) Simple() (string, bool) {
+	if f.Type() != TypeSimple {
+		return "", false
+	}
+	e, _, err := token(f)
+	return string(e.Text), err == nil
+}
+
+// IsSimple reports whether the reply is the simple string text, without allocating.
+func (f Frame) IsSimple(text string) bool {
+	return len(f) == len(text)+3 && f[0] == TypeSimple && string(f[1:len(f)-2]) == text
+}
+
+// Bytes returns the payload of a bulk string ('$') reply, a slice of the frame.
+func (f Frame) Bytes() ([]byte, bool) {
+	if f.Type() != TypeBulk {
+		return nil, false
+	}
+	e, _, err := token(f)
+	if err != nil || e.Type != TypeBulk {
+		return nil, false
+	}
+	return e.Text, true
+}
+
+// Elements iterates over the top-level elements of an aggregate: of a map, keys and values in
+// turn. Of other replies it yields nothing. It stops early where the bytes are malformed.
+func (f Frame) Elements() iter.Seq[Frame] {
+	return func(yield func(Frame) bool) {
+		e, rest, err := Next(f)
+		if err != nil {
+			return
+		}
+		for n := width(e); n > 0; n-- {
+			var element Frame
+			if element, rest, err = Cut(rest); err != nil || !yield(element) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,147 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/valkeybatch/valkeybatch/internal/command"
+	"github.com/valkeybatch/valkeybatch/internal/config"
+	"github.com/valkeybatch/valkeybatch/internal/control"
+	"github.com/valkeybatch/valkeybatch/internal/embedded"
+	"github.com/valkeybatch/valkeybatch/internal/executor"
+	"github.com/valkeybatch/valkeybatch/internal/node"
+	"github.com/valkeybatch/valkeybatch/internal/options"
+	"github.com/valkeybatch/valkeybatch/internal/registry"
+	"github.com/valkeybatch/valkeybatch/internal/service"
+	"github.com/valkeybatch/valkeybatch/internal/slotmap"
+)
+
+// backend is the road from the service down to the deployment, or to the embedded store.
+type backend struct {
+	service *service.Service
+	// check asks for the deployment's health; nil for the embedded store, which has no other state.
+	check func(context.Context) error
+	// closers end the parts, those that use others first.
+	closers []func()
+}
+
+// newBackend builds the road. Nothing on it waits for the deployment.
+func newBackend(cfg *config.Config, logger *slog.Logger) (*backend, error) {
+	policy, err := command.NewPolicy(cfg.AllowCommand, cfg.DenyCommand)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Embedded() {
+		return newEmbedded(cfg, logger, policy)
+	}
+	tlsConfig, err := cfg.Valkey.TLSConfig()
+	if err != nil {
+		return nil, err
+	}
+	b := &backend{}
+	client := control.New(control.Config{
+		Seeds:      cfg.Valkey.Seeds,
+		Username:   cfg.Valkey.Username,
+		Password:   string(cfg.Valkey.Password),
+		ClientName: cfg.Valkey.ClientName,
+		TLS:        tlsConfig,
+		Zones:      cfg.Valkey.AvailabilityZone != "",
+		Logger:     logger,
+	})
+	b.closers = append(b.closers, client.Close)
+	pool := node.Config{
+		Username:   cfg.Valkey.Username,
+		Password:   string(cfg.Valkey.Password),
+		ClientName: cfg.Valkey.ClientName,
+		TLS:        tlsConfig,
+	}
+	topology := b.connect(cfg, logger, policy, client, client, pool)
+	b.check = func(ctx context.Context) error {
+		if err := client.Health(ctx); err != nil {
+			return err
+		}
+		// A deployment that answers is of no use before its topology is known.
+		if topology.Load() == nil {
+			return errors.Join(slotmap.ErrNoTopology, topology.Err())
+		}
+		return nil
+	}
+	return b, nil
+}
+
+// newEmbedded builds the road to the embedded store.
+func newEmbedded(cfg *config.Config, logger *slog.Logger, policy *command.Policy) (*backend, error) {
+	store, err := embedded.New(logger)
+	if err != nil {
+		return nil, err
+	}
+	b := &backend{closers: []func(){store.Close}}
+	b.connect(cfg, logger, policy, store, nil, node.Config{ClientName: cfg.Valkey.ClientName, Dialer: store.Dial})
+	logger.Warn("no Valkey is configured: data lives in this process's memory only and is lost when it ends; " +
+		"point to a real one with --valkey HOST:PORT or VALKEYBATCH_VALKEY")
+	return b, nil
+}
+
+// connect builds the parts that are the same for every deployment.
+func (b *backend) connect(cfg *config.Config, logger *slog.Logger, policy *command.Policy,
+	source slotmap.Source, commands registry.Source, nodes node.Config,
+) *slotmap.Map {
+	// Only replica routes of clusters use replica connections, and only clusters know READONLY.
+	nodes.Cluster = true
+	nodes.MaxDepth = cfg.Limits.MaxReplyDepth
+	nodes.Logger = logger
+	pool := node.NewPool(nodes)
+	table := registry.New(registry.Config{Base: command.Builtin(), Source: commands, Logger: logger})
+	topology := slotmap.NewMap(source, slotmap.Config{Interval: cfg.Valkey.TopologyRefresh, Logger: logger})
+	topology.OnChange(func(t *slotmap.Topology) {
+		addrs := make(map[string]struct{}, len(t.Nodes()))
+		for _, addr := range t.Nodes() {
+			addrs[addr] = struct{}{}
+		}
+		pool.Retain(addrs)
+		table.Trigger()
+	})
+	b.closers = append([]func(){topology.Close, table.Close, pool.Close}, b.closers...)
+	b.service = service.New(service.Config{
+		Executor: executor.New(executor.Config{
+			Map:           topology,
+			Pool:          pool,
+			Commands:      table,
+			Policy:        policy,
+			MaxReplyBytes: int64(cfg.Limits.MaxReplyBytes),
+			MaxRedirects:  cfg.Limits.MaxRedirects,
+			Zone:          cfg.Valkey.AvailabilityZone,
+			Logger:        logger,
+		}),
+		Deployment: func() options.Kind { return kindOf(topology.Load()) },
+		Timeouts:   options.Defaults{Timeout: cfg.Limits.DefaultTimeout, MaxTimeout: cfg.Limits.MaxTimeout},
+		Limits: service.Limits{
+			Commands:        cfg.Limits.MaxCommands,
+			RequestBytes:    int64(cfg.Limits.MaxRequestBytes),
+			InFlightBatches: int64(cfg.Limits.MaxInFlightBatches),
+			InFlightBytes:   int64(cfg.Limits.MaxInFlightBytes),
+		},
+		Logger: logger,
+	})
+	return topology
+}
+
+// kindOf is the kind of the deployment that a topology is of.
+func kindOf(t *slotmap.Topology) options.Kind {
+	switch {
+	case t == nil:
+		return options.KindAny
+	case t.IsCluster():
+		return options.KindCluster
+	default:
+		return options.KindStandalone
+	}
+}
+
+// close ends the parts.
+func (b *backend) close() {
+	for _, c := range b.closers {
+		c()
+	}
+}

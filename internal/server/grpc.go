@@ -1,0 +1,103 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors"
+	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/logging"
+	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
+	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/selector"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/keepalive"
+
+	"github.com/valkeybatch/valkeybatch/internal/config"
+	"github.com/valkeybatch/valkeybatch/internal/service"
+)
+
+const (
+	// recvSlack is how much larger than the largest batch a message may be before gRPC itself
+	// refuses it: within the slack callers get the service's error, with both figures.
+	recvSlack = 1 << 20
+	// streamSlack is how many more calls than batches in flight one connection may have open:
+	// within the slack callers are refused with a status, beyond it their client makes them wait.
+	streamSlack = 64
+	// keepaliveMinTime is how often clients may ping. gRPC's own default of 5 minutes cuts off
+	// clients with customary settings.
+	keepaliveMinTime = 5 * time.Second
+	// keepaliveTime and keepaliveTimeout find out dead peers, whose calls would otherwise stay
+	// in flight until their timeout.
+	keepaliveTime    = 60 * time.Second
+	keepaliveTimeout = 20 * time.Second
+)
+
+// newGRPC returns a gRPC server without services.
+func newGRPC(cfg *config.Config, logger *slog.Logger) *grpc.Server {
+	recoverTo := recovery.WithRecoveryHandlerContext(recovered(logger))
+	batchesOnly := selector.MatchFunc(func(_ context.Context, call interceptors.CallMeta) bool {
+		return !strings.HasPrefix(call.Service, "grpc.")
+	})
+	logs := []logging.Option{
+		logging.WithLogOnEvents(logging.FinishCall),
+		logging.WithLevels(level),
+		logging.WithDurationField(logging.DurationToDurationField),
+		logging.WithDisableLoggingFields(logging.SystemTag[0], logging.ComponentFieldKey, logging.MethodTypeFieldKey),
+	}
+	return grpc.NewServer(
+		grpc.MaxRecvMsgSize(int(min(int64(cfg.Limits.MaxRequestBytes)+recvSlack, math.MaxInt32))),
+		grpc.MaxConcurrentStreams(uint32(cfg.Limits.MaxInFlightBatches+streamSlack)),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveMinTime, PermitWithoutStream: true}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveTime, Timeout: keepaliveTimeout}),
+		// Stop returns when the handlers have: what they use is closed after it.
+		grpc.WaitForHandlers(true),
+		grpc.ChainUnaryInterceptor(
+			// Recovery is outermost: a panic in any other interceptor must not end the process either.
+			recovery.UnaryServerInterceptor(recoverTo),
+			// The request id comes before logging, which writes it.
+			requestID,
+			// Logging is innermost and so times the method alone. Health checks and reflection are
+			// not logged: probes would drown everything else.
+			selector.UnaryServerInterceptor(logging.UnaryServerInterceptor(logTo(logger), logs...), batchesOnly),
+			// Admission has no place here but is the method's first act after measuring the request:
+			// what a call weighs is known only there.
+		),
+		grpc.ChainStreamInterceptor(
+			// Streams are health watches and reflection only; they need nothing but recovery.
+			recovery.StreamServerInterceptor(recoverTo),
+		),
+	)
+}
+
+// recovered logs a panic with its stack, of which callers see nothing.
+func recovered(logger *slog.Logger) recovery.RecoveryHandlerFuncContext {
+	return func(ctx context.Context, p any) error {
+		logger.ErrorContext(ctx, "a call met a defect", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		return service.Internal()
+	}
+}
+
+// level is the log level of a call by its outcome: what callers do right or wrong is theirs
+// to know and logged for those who look for it; what operators can change is a warning.
+func level(code codes.Code) logging.Level {
+	switch code {
+	case codes.ResourceExhausted, codes.Unavailable, codes.DeadlineExceeded:
+		return logging.LevelWarn
+	case codes.Internal, codes.Unknown, codes.DataLoss:
+		return logging.LevelError
+	default:
+		return logging.LevelDebug
+	}
+}
+
+// logTo adapts slog to the logging interceptor.
+func logTo(logger *slog.Logger) logging.Logger {
+	return logging.LoggerFunc(func(ctx context.Context, level logging.Level, message string, fields ...any) {
+		logger.Log(ctx, slog.Level(level), message, fields...)
+	})
+}

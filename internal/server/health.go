@@ -1,0 +1,93 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+)
+
+// The names that health can be asked for. All follow the deployment: a server that cannot
+// reach it serves nobody. ComponentValkey is apart so that later components do not blur it.
+const (
+	HealthServer    = ""
+	HealthService   = "valkeybatch.v1.BatchService"
+	ComponentValkey = "valkey"
+)
+
+const (
+	// healthyInterval and failingInterval are the pauses between checks.
+	healthyInterval = 3 * time.Second
+	failingInterval = time.Second
+	// checkTimeout bounds one check.
+	checkTimeout = 4 * time.Second
+)
+
+// healthLoop asks for the deployment's health and publishes it by gRPC's health protocol.
+type healthLoop struct {
+	server *health.Server
+	check  func(context.Context) error
+	logger *slog.Logger
+}
+
+// newHealthLoop registers the health service. A nil check means that there is nothing to
+// check: always serving.
+func newHealthLoop(registrar grpc.ServiceRegistrar, check func(context.Context) error, logger *slog.Logger) *healthLoop {
+	h := &healthLoop{server: health.NewServer(), check: check, logger: logger}
+	h.publish(check == nil)
+	healthpb.RegisterHealthServer(registrar, h.server)
+	return h
+}
+
+// run checks until ctx ends.
+func (h *healthLoop) run(ctx context.Context) {
+	if h.check == nil {
+		return
+	}
+	serving, first := false, true
+	for {
+		checkCtx, cancel := context.WithTimeout(ctx, checkTimeout)
+		err := h.check(checkCtx)
+		cancel()
+		if ctx.Err() != nil {
+			return
+		}
+		if now := err == nil; now != serving || first {
+			serving, first = now, false
+			h.publish(now)
+			if now {
+				h.logger.Info("the deployment is healthy: serving")
+			} else {
+				h.logger.Warn("the deployment is not healthy: not serving", "error", err)
+			}
+		}
+		pause := failingInterval
+		if serving {
+			pause = healthyInterval
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+	}
+}
+
+// publish sets all names at once.
+func (h *healthLoop) publish(serving bool) {
+	status := healthpb.HealthCheckResponse_NOT_SERVING
+	if serving {
+		status = healthpb.HealthCheckResponse_SERVING
+	}
+	for _, name := range []string{HealthServer, HealthService, ComponentValkey} {
+		h.server.SetServingStatus(name, status)
+	}
+}
+
+// shutdown says NOT_SERVING from now on, whatever later checks find.
+func (h *healthLoop) shutdown() { h.server.Shutdown() }

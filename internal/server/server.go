@@ -1,0 +1,142 @@
+// Package server puts the parts together and runs them: listeners, the gRPC server with its
+// interceptors, health, and the road from the service down to the deployment.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/reflection"
+
+	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
+	"github.com/valkeybatch/valkeybatch/internal/config"
+	"github.com/valkeybatch/valkeybatch/internal/service"
+)
+
+// Server is a running valkeybatch server, from bound listeners to drained end.
+type Server struct {
+	cfg       *config.Config
+	logger    *slog.Logger
+	listeners []net.Listener
+	backend   *backend
+	health    *healthLoop
+	grpc      *grpc.Server
+	close     sync.Once
+}
+
+// New binds the listeners and builds everything behind them. The deployment need not be
+// reachable: the server serves, says NOT_SERVING in health, and recovers by itself. The
+// settings must be valid. The Server must be ended by [Server.Run] or [Server.Close].
+func New(cfg *config.Config, logger *slog.Logger) (*Server, error) {
+	listeners, err := listen(cfg.Listen)
+	if err != nil {
+		return nil, err
+	}
+	backend, err := newBackend(cfg, logger)
+	if err != nil {
+		return nil, errors.Join(err, closeAll(listeners))
+	}
+	return assemble(cfg, logger, listeners, backend, backend.service), nil
+}
+
+// assemble builds the gRPC server over its listeners and its backend.
+func assemble(cfg *config.Config, logger *slog.Logger, listeners []net.Listener, backend *backend,
+	batches valkeybatchv1.BatchServiceServer,
+) *Server {
+	s := &Server{
+		cfg:       cfg,
+		logger:    logger,
+		listeners: listeners,
+		backend:   backend,
+		grpc:      newGRPC(cfg, logger),
+	}
+	valkeybatchv1.RegisterBatchServiceServer(s.grpc, batches)
+	s.health = newHealthLoop(s.grpc, backend.check, logger)
+	reflection.Register(s.grpc)
+	return s
+}
+
+// Addrs are the addresses of the bound listeners, in the order of the settings.
+func (s *Server) Addrs() []net.Addr {
+	addrs := make([]net.Addr, len(s.listeners))
+	for i, l := range s.listeners {
+		addrs[i] = l.Addr()
+	}
+	return addrs
+}
+
+// Run serves until ctx ends, then drains: health says NOT_SERVING, new batches are still
+// taken for the drain delay, those in flight may then end within the drain timeout, and what
+// is left is cut off. It returns nil after a drain, however it ended, and an error if a
+// listener failed.
+func (s *Server) Run(ctx context.Context) error {
+	defer s.Close()
+	healthCtx, stopHealth := context.WithCancel(context.Background())
+	var owned sync.WaitGroup
+	owned.Go(func() { s.health.run(healthCtx) })
+	defer owned.Wait()
+	defer stopHealth()
+
+	failed := make(chan error, len(s.listeners))
+	for _, l := range s.listeners {
+		s.logger.Info("listening", "address", l.Addr().String(), "network", l.Addr().Network())
+		owned.Go(func() {
+			if err := s.grpc.Serve(l); err != nil {
+				failed <- fmt.Errorf("server: %s: %w", l.Addr(), err)
+			}
+		})
+	}
+	select {
+	case <-ctx.Done():
+		s.drain()
+		return nil
+	case err := <-failed:
+		s.grpc.Stop()
+		return err
+	}
+}
+
+// drain ends the gRPC server as gently as the settings allow.
+func (s *Server) drain() {
+	s.logger.Info("draining", "delay", s.cfg.DrainDelay, "timeout", s.cfg.DrainTimeout)
+	// Health goes first, so that load balancers send no more while everything still works.
+	s.health.shutdown()
+	if s.cfg.DrainDelay > 0 {
+		time.Sleep(s.cfg.DrainDelay)
+	}
+	// GracefulStop closes the listeners, tells clients to go elsewhere and waits for calls to
+	// end, with no bound of its own: health watches, for one, never end by themselves.
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.grpc.GracefulStop()
+	}()
+	timer := time.NewTimer(s.cfg.DrainTimeout)
+	defer timer.Stop()
+	select {
+	case <-done:
+		s.logger.Info("drained")
+	case <-timer.C:
+		s.logger.Warn("cutting off the calls that have not ended within the drain timeout", "timeout", s.cfg.DrainTimeout)
+		s.grpc.Stop()
+		<-done
+	}
+}
+
+// Close ends everything at once. It may be called more than once.
+func (s *Server) Close() {
+	s.close.Do(func() {
+		s.grpc.Stop()
+		// Serve closes the listeners it was given; those it never got are closed here.
+		_ = closeAll(s.listeners)
+		s.backend.close()
+	})
+}
+
+var _ valkeybatchv1.BatchServiceServer = (*service.Service)(nil)

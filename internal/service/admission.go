@@ -1,0 +1,65 @@
+package service
+
+import (
+	"fmt"
+	"sync"
+)
+
+// Admission bounds what is carried out at once, by number and by size. Those who do not fit
+// are refused at once, not queued: a queue would spend the caller's time and the server's
+// memory on work that may no longer be wanted when its turn comes.
+type Admission struct {
+	maxBatches, maxBytes int64
+
+	mu             sync.Mutex
+	batches, bytes int64
+}
+
+// NewAdmission returns an Admission for so many batches and so many bytes.
+func NewAdmission(maxBatches, maxBytes int64) *Admission {
+	return &Admission{maxBatches: maxBatches, maxBytes: maxBytes}
+}
+
+// Acquire admits a batch of the given size, or returns an [*OverloadError]. Release must be
+// called once when the batch has ended.
+func (a *Admission) Acquire(size int64) (release func(), err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.batches+1 > a.maxBatches {
+		return nil, &OverloadError{What: "batches in flight", Actual: a.batches + 1, Allowed: a.maxBatches}
+	}
+	if a.bytes+size > a.maxBytes {
+		return nil, &OverloadError{What: "request bytes in flight", Actual: a.bytes + size, Allowed: a.maxBytes}
+	}
+	a.batches++
+	a.bytes += size
+	return func() { a.release(size) }, nil
+}
+
+// InFlight returns what is admitted at this moment.
+func (a *Admission) InFlight() (batches, bytes int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.batches, a.bytes
+}
+
+func (a *Admission) release(size int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.batches--
+	a.bytes -= size
+}
+
+// OverloadError says that the server is at its load. Nothing has been sent; the same request
+// may be admitted a moment later.
+type OverloadError struct {
+	// What names the bound that was met.
+	What string
+	// Actual is the figure with this request included and Allowed the bound.
+	Actual, Allowed int64
+}
+
+// Error implements error.
+func (e *OverloadError) Error() string {
+	return fmt.Sprintf("the server is at its load: %s: %d with this one, %d are allowed", e.What, e.Actual, e.Allowed)
+}

@@ -1,0 +1,120 @@
+// Package service implements the contract's gRPC methods: it translates requests into the
+// executor's batches, replies into the contract's values and typed errors into statuses, and
+// holds the limits that are checked before anything is sent.
+package service
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
+	"github.com/valkeybatch/valkeybatch/internal/executor"
+	"github.com/valkeybatch/valkeybatch/internal/options"
+)
+
+// Executor carries out batches. [executor.Executor] is the one there is; the interface marks
+// how little of it this package needs.
+type Executor interface {
+	// Execute carries out a batch and returns one result per command, or one of the executor
+	// package's typed errors.
+	Execute(ctx context.Context, batch executor.Batch, opts options.Options) (*executor.Results, error)
+}
+
+// Config is what a Service works with. Executor is required; zero values of the rest mean
+// their defaults.
+type Config struct {
+	// Executor carries out the batches.
+	Executor Executor
+	// Deployment tells the kind of the deployment, or [options.KindAny] while it is not known.
+	// Nil: not known; the executor then finds a mismatch out by itself.
+	Deployment func() options.Kind
+	// Timeouts are the default and the longest time of a batch. Defaults: 5 s and 5 min.
+	Timeouts options.Defaults
+	// Limits bound single requests and what is in flight.
+	Limits Limits
+	// Logger receives what operators should see and callers must not. Default slog.Default().
+	Logger *slog.Logger
+}
+
+// The defaults of [Config.Timeouts].
+const (
+	DefaultTimeout    = 5 * time.Second
+	DefaultMaxTimeout = 5 * time.Minute
+)
+
+// Service implements BatchService. It is safe for concurrent use.
+type Service struct {
+	valkeybatchv1.UnimplementedBatchServiceServer
+
+	executor   Executor
+	deployment func() options.Kind
+	timeouts   options.Defaults
+	limits     Limits
+	admission  *Admission
+	logger     *slog.Logger
+}
+
+// New returns a Service that works with cfg.
+func New(cfg Config) *Service {
+	if cfg.Deployment == nil {
+		cfg.Deployment = func() options.Kind { return options.KindAny }
+	}
+	if cfg.Timeouts.Timeout <= 0 {
+		cfg.Timeouts.Timeout = DefaultTimeout
+	}
+	if cfg.Timeouts.MaxTimeout <= 0 {
+		cfg.Timeouts.MaxTimeout = DefaultMaxTimeout
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	limits := cfg.Limits.withDefaults()
+	return &Service{
+		executor:   cfg.Executor,
+		deployment: cfg.Deployment,
+		timeouts:   cfg.Timeouts,
+		limits:     limits,
+		admission:  NewAdmission(limits.InFlightBatches, limits.InFlightBytes),
+		logger:     cfg.Logger,
+	}
+}
+
+// ExecuteBatch implements the contract's method of that name.
+func (s *Service) ExecuteBatch(ctx context.Context, req *valkeybatchv1.ExecuteBatchRequest) (*valkeybatchv1.ExecuteBatchResponse, error) {
+	resp, err := s.executeBatch(ctx, req)
+	if err != nil {
+		return nil, s.statusError(ctx, req, err)
+	}
+	return resp, nil
+}
+
+// executeBatch returns the typed errors of this package, of options and of the executor.
+func (s *Service) executeBatch(ctx context.Context, req *valkeybatchv1.ExecuteBatchRequest) (*valkeybatchv1.ExecuteBatchResponse, error) {
+	// Sizes come first: they are what protects the work that follows.
+	size, err := s.limits.check(req)
+	if err != nil {
+		return nil, err
+	}
+	opts, err := options.Parse(optionsInput(req), s.timeouts)
+	if err != nil {
+		return nil, err
+	}
+	batch, err := newBatch(req.GetBatch())
+	if err != nil {
+		return nil, err
+	}
+	if err := opts.CheckKind(s.deployment()); err != nil {
+		return nil, err
+	}
+	release, err := s.admission.Acquire(size)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	results, err := s.executor.Execute(ctx, batch, opts)
+	if err != nil {
+		return nil, err
+	}
+	return newResponse(req.GetBatch().GetCommands(), results), nil
+}

@@ -1,0 +1,5 @@
+package valkeytest
+
+import "testing"
+
+func TestMain(m *testing.M) { Main(m) }
