@@ -1,5 +1,5 @@
 # Everything that is done with this repository has a target here; "make help" lists them.
-# Go and make are enough for "run", "build" and "generate"; what runs real Valkey servers
+# Go and make are enough for "run", "build" and "test-unit"; what needs real Valkey servers
 # installs them first (scripts/install-valkey.sh).
 
 SHELL := /bin/bash
@@ -10,6 +10,8 @@ GO      ?= go
 TOOL    := $(GO) tool -modfile=tools/go.mod
 BIN     := bin
 IMAGE   ?= valkeybatch/valkeybatch-server:dev
+# What --version prints; empty: what Go knows of the checkout.
+VERSION ?=
 # Arguments for the server behind "run" and "cluster": make run ARGS='--log-level debug'
 ARGS    ?=
 # Longest time of one package's tests, and how long each fuzz target is fuzzed.
@@ -33,7 +35,7 @@ cluster: build valkey ## Run a local cluster (3 primaries, 3 replicas) and the s
 
 .PHONY: build
 build: ## Build the static server binary, bin/valkeybatch-server
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $(BIN)/valkeybatch-server ./cmd/server
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN)/valkeybatch-server ./cmd/server
 
 .PHONY: test
 test: valkey vet ## Run all tests, with the race detector where there is a C compiler
@@ -58,7 +60,7 @@ bench: valkey ## Run the Go micro-benchmarks
 
 .PHONY: vet
 vet: ## Check the formatting and go vet
-	@unformatted=$$(gofmt -l cmd gen internal scripts); \
+	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l cmd gen internal scripts); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w):" >&2; echo "$$unformatted" >&2; exit 1; fi
 	$(GO) vet ./...
 
@@ -80,7 +82,7 @@ valkey: # Installs the servers that tests run against, where they are missing.
 
 .PHONY: docker-build
 docker-build: ## Build the container image
-	docker build -t $(IMAGE) .
+	docker build --build-arg VERSION=$(VERSION) -t $(IMAGE) .
 
 .PHONY: clean
 clean: ## Remove what was built

@@ -5,7 +5,7 @@ package command
 // same commands (getkeys_proc in its source); these follow them.
 var keysByHand = map[string]func(args [][]byte, dst []int) ([]int, error){
 	"sort":    sortKeys,
-	"sort_ro": sortReadOnlyKeys,
+	"sort_ro": firstKey,
 	"migrate": migrateKeys,
 }
 
@@ -14,7 +14,7 @@ var keysByHand = map[string]func(args [][]byte, dst []int) ([]int, error){
 // called "store" is not one. Of several STORE the last one counts. The patterns are no keys:
 // on a cluster the server allows only those that stay in the key's slot.
 func sortKeys(args [][]byte, dst []int) ([]int, error) {
-	dst, err := sortReadOnlyKeys(args, dst)
+	dst, err := firstKey(args, dst)
 	if err != nil {
 		return dst, err
 	}
@@ -26,8 +26,8 @@ func sortKeys(args [][]byte, dst []int) ([]int, error) {
 		case equalFold(args[i], "GET"), equalFold(args[i], "BY"):
 			i++
 		case equalFold(args[i], "STORE") && i+1 < len(args):
-			i++
-			store = i
+			// What follows is looked at as an option too, as the server does.
+			store = i + 1
 		}
 	}
 	if store > 0 {
@@ -36,7 +36,8 @@ func sortKeys(args [][]byte, dst []int) ([]int, error) {
 	return dst, nil
 }
 
-func sortReadOnlyKeys(args [][]byte, dst []int) ([]int, error) {
+// firstKey: the first argument is the only key.
+func firstKey(args [][]byte, dst []int) ([]int, error) {
 	if len(args) < 2 {
 		return dst, &MalformedError{Command: "sort", Reason: "too few arguments"}
 	}

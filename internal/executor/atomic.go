@@ -19,6 +19,11 @@ func (r *run) atomic(ctx context.Context, topo *slotmap.Topology) (*Results, err
 	if err != nil {
 		return nil, err
 	}
+	for i := range r.items {
+		if args := r.batch.Commands[i]; r.items[i].info == nil {
+			return nil, &DiscardedError{Index: i, Command: r.items[i].name(args), Err: unknownCommand(args), Failed: 1}
+		}
+	}
 	end := r.deadline.Add(-r.margin())
 	tx := part{slot: slot}
 	turn := r.nextTurn()
@@ -34,16 +39,13 @@ func (r *run) atomic(ctx context.Context, topo *slotmap.Topology) (*Results, err
 			return results, err
 		}
 		// Nothing ran, and it is worth another try.
-		if due := tx.trouble.due; !due.IsZero() {
-			if due.After(end) {
-				return r.atomicGivenUp(ctx, &tx)
-			}
-			topo = r.newerTopology(ctx, topo)
-			if err := sleepUntil(ctx, due); err != nil {
-				return nil, r.deadlineError(ctx, 0)
-			}
+		if tx.trouble.due.After(end) {
+			return r.atomicGivenUp(ctx, &tx)
 		}
 		topo = r.newerTopology(ctx, topo)
+		if err := sleepUntil(ctx, tx.trouble.due); err != nil {
+			return nil, r.deadlineError(ctx, 0)
+		}
 	}
 }
 

@@ -53,9 +53,6 @@ func serverError(f resp.Frame, it item, addr string) *CommandError {
 
 // refused reports whether an error proves that the node did not run the command.
 func refused(code, text string, it item) bool {
-	if it.info == nil {
-		return true // the node does not know the command either
-	}
 	if it.scripted() {
 		return false
 	}

@@ -27,7 +27,9 @@ func planPipeline(commands [][][]byte, items []item, topo *slotmap.Topology, rou
 	for i, args := range commands {
 		it := &items[i]
 		switch {
-		case whole || it.info == nil:
+		case it.info == nil:
+			p.add(i, args, keyless).fail(unknownCommand(args))
+		case whole:
 			p.add(i, args, it.slot)
 		case it.splits:
 			first := len(p.parts)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/valkeybatch/valkeybatch/internal/command"
+	"github.com/valkeybatch/valkeybatch/internal/options"
 	"github.com/valkeybatch/valkeybatch/internal/slotmap"
 )
 
@@ -16,8 +17,9 @@ const keyless = -1
 
 // item is what is known of one command before it is planned.
 type item struct {
-	// info is the command's entry in the table; nil if neither the table nor the server
-	// knows it, in which case any node words the error.
+	// info is the command's entry in the table; nil if neither the table nor the deployment
+	// knows it. It is never sent then: a server may know a command by another name
+	// (rename-command), past everything that is refused by name.
 	info *command.Info
 	// slot is the hash slot of the first key, or keyless.
 	slot int32
@@ -87,6 +89,12 @@ func (r *run) prepare(ctx context.Context) error {
 	return nil
 }
 
+// unknownCommand is the error of a command that the deployment does not know, in the words
+// in which Valkey itself begins it.
+func unknownCommand(args [][]byte) *CommandError {
+	return &CommandError{Code: "ERR", Message: "ERR unknown command '" + item{}.name(args) + "'", Outcome: NotExecuted}
+}
+
 // permit refuses what would break a shared connection and what the operator's policy denies.
 func (r *run) permit(i int, info *command.Info, args [][]byte) error {
 	if reason, refused := info.Refused(args); refused {
@@ -94,6 +102,9 @@ func (r *run) permit(i int, info *command.Info, args [][]byte) error {
 	}
 	if reason, denied := r.cfg.Policy.Denied(info); denied {
 		return r.invalid(i, "COMMAND_DENIED", reason)
+	}
+	if r.cluster && info.KeysUnknown() && r.opts.Route.Kind == options.RouteNone {
+		return r.invalid(i, "ROUTE_REQUIRED", fmt.Sprintf("the deployment does not say where the keys of %s are, so on a cluster it needs a route (cluster_options.route)", info.Name))
 	}
 	if info.Name == "select" {
 		if r.cluster {

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -37,7 +38,8 @@ type conn struct {
 	err        error
 	ended      chan struct{} // closed when failed and settled
 	ready      bool          // the handshake is over
-	answered   bool          // a sub-batch was answered since
+
+	answered atomic.Bool // something was answered since the handshake
 }
 
 func newConn(addr string, sock, nc net.Conn, cfg *Config) *conn {
@@ -71,15 +73,16 @@ func (c *conn) failure() error {
 // markReady notes that what comes from here on is sub-batches.
 func (c *conn) markReady() {
 	c.mu.Lock()
-	c.ready, c.answered = true, false
+	c.ready = true
+	c.answered.Store(false)
 	c.mu.Unlock()
 }
 
-// useless reports whether the connection answered no sub-batch after its handshake.
+// useless reports whether the connection answered nothing after its handshake.
 func (c *conn) useless() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.ready && !c.answered
+	return c.ready && !c.answered.Load()
 }
 
 // neverRead ends a connection whose reader was not started.

@@ -44,7 +44,9 @@ func (r *reader) run() error {
 		n, err := r.c.nc.Read(buf)
 		if n > 0 {
 			r.chunk.filled(n)
-			if err := r.take(); err != nil {
+			err := r.take()
+			r.publish()
+			if err != nil {
 				return &ConnectionError{Addr: r.c.addr, Op: OpProtocol, Err: err}
 			}
 		}
@@ -57,7 +59,7 @@ func (r *reader) run() error {
 	}
 }
 
-// take scans what was read, and publishes the replies in it.
+// take scans what was read and hands out the replies in it.
 func (r *reader) take() error {
 	for r.pos < r.chunk.end {
 		if r.scan.AtStart() {
@@ -81,18 +83,24 @@ func (r *reader) take() error {
 			r.end()
 		}
 	}
-	if r.cur != nil {
-		r.account()
-		if r.cur != nil {
-			r.cur.answered.Store(int64(r.got))
-		}
-	}
 	if r.skip && !r.scan.AtStart() {
 		r.chunk.drop()
 	} else if r.scan.AtStart() {
 		r.chunk.start = r.chunk.end
 	}
 	return nil
+}
+
+// publish makes the replies so far known to those who settle the current batch.
+func (r *reader) publish() {
+	if r.cur == nil {
+		return
+	}
+	r.account()
+	if r.got > 0 {
+		r.cur.answered.Store(int64(r.got))
+		r.c.answered.Store(true)
+	}
 }
 
 // begin decides whose frame it is that begins with b.
@@ -134,8 +142,8 @@ func (r *reader) end() {
 	r.account()
 	b.answered.Store(int64(r.got))
 	c := r.c
+	c.answered.Store(true)
 	c.mu.Lock()
-	c.answered = true
 	c.unlink(b)
 	b.settle(r.got, b.size, nil)
 	c.mu.Unlock()

@@ -34,6 +34,9 @@ var serverCodes = map[string]codes.Code{
 	"ASK":                   codes.Aborted,
 	executor.CodeConnection: codes.Aborted,
 	executor.CodeTimeout:    codes.Aborted,
+
+	// Nodes that disagree on the shape of a reply are a defect somewhere.
+	executor.CodeReply: codes.Internal,
 }
 
 // badRequestTexts are how Valkey words errors with the plain prefix ERR that say that the

@@ -170,8 +170,9 @@ func TestConn(t *testing.T) {
 }
 
 func TestSharedServerIsOne(t *testing.T) {
-	if SharedServer(t) != SharedServer(t) {
-		t.Error("two of them")
+	first := SharedServer(t)
+	if second := SharedServer(t); first != second {
+		t.Errorf("two of them: %s and %s", first.Addr(), second.Addr())
 	}
 }
 

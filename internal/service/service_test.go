@@ -1,0 +1,351 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
+	"github.com/valkeybatch/valkeybatch/internal/executor"
+	"github.com/valkeybatch/valkeybatch/internal/options"
+	"github.com/valkeybatch/valkeybatch/internal/resp"
+)
+
+// recorder is an Executor that records what it is given and answers every command with OK.
+// What the executor itself does is tested with real servers elsewhere.
+type recorder struct {
+	calls int
+	batch executor.Batch
+	opts  options.Options
+	err   error
+	block chan struct{}
+}
+
+func (r *recorder) Execute(ctx context.Context, b executor.Batch, o options.Options) (*executor.Results, error) {
+	r.calls++
+	r.batch, r.opts = b, o
+	if r.block != nil {
+		<-r.block
+	}
+	if r.err != nil {
+		return nil, r.err
+	}
+	out := &executor.Results{Results: make([]executor.Result, len(b.Commands))}
+	for i := range out.Results {
+		out.Results[i].Frame = resp.Frame("+OK\r\n")
+	}
+	return out, nil
+}
+
+func textCommand(args ...string) *valkeybatchv1.Command {
+	return &valkeybatchv1.Command{TextArgs: args}
+}
+
+func binaryCommand(args ...string) *valkeybatchv1.Command {
+	out := &valkeybatchv1.Command{}
+	for _, arg := range args {
+		out.Args = append(out.Args, []byte(arg))
+	}
+	return out
+}
+
+func pipeline(commands ...*valkeybatchv1.Command) *valkeybatchv1.ExecuteBatchRequest {
+	return &valkeybatchv1.ExecuteBatchRequest{Batch: &valkeybatchv1.Batch{Commands: commands}}
+}
+
+func TestExecuteBatch(t *testing.T) {
+	r := &recorder{}
+	s := New(Config{Executor: r})
+	req := pipeline(binaryCommand("SET", "\xff\x00", ""), textCommand("GET", "grüß"))
+	req.RaiseOnError = true
+	req.Options = &valkeybatchv1.ExecuteBatchRequest_ClusterOptions{ClusterOptions: &valkeybatchv1.ClusterBatchOptions{
+		Timeout: durationpb.New(time.Second),
+		Route: &valkeybatchv1.Route{Kind: &valkeybatchv1.Route_SlotId{
+			SlotId: &valkeybatchv1.SlotIdRoute{SlotId: 7, SlotType: valkeybatchv1.SlotType_SLOT_TYPE_REPLICA}}},
+		RetryStrategy: &valkeybatchv1.BatchRetryStrategy{RetryServerError: true},
+	}}
+	got, err := s.ExecuteBatch(context.Background(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(&valkeybatchv1.ExecuteBatchResponse{Results: []*value{text("OK"), text("OK")}}, got, protocmp.Transform()); diff != "" {
+		t.Error(diff)
+	}
+	wantBatch := executor.Batch{Commands: [][][]byte{
+		{[]byte("SET"), []byte("\xff\x00"), {}},
+		{[]byte("GET"), []byte("grüß")},
+	}}
+	if diff := cmp.Diff(wantBatch, r.batch); diff != "" {
+		t.Error(diff)
+	}
+	wantOptions := options.Options{
+		Timeout: time.Second, Kind: options.KindCluster, RaiseOnError: true, RetryServerError: true,
+		Route: options.Route{Kind: options.RouteSlot, Slot: 7, Replica: true},
+	}
+	if diff := cmp.Diff(wantOptions, r.opts); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestEmptyAtomicBatch(t *testing.T) {
+	s := New(Config{Executor: &recorder{}})
+	got, err := s.ExecuteBatch(context.Background(), &valkeybatchv1.ExecuteBatchRequest{Batch: &valkeybatchv1.Batch{IsAtomic: true}})
+	if err != nil || len(got.GetResults()) != 0 || got.GetFailedCount() != 0 {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+func TestOptionsInput(t *testing.T) {
+	cluster := func(kind any) *valkeybatchv1.ExecuteBatchRequest {
+		route := &valkeybatchv1.Route{}
+		switch k := kind.(type) {
+		case *valkeybatchv1.Route_Random:
+			route.Kind = k
+		case *valkeybatchv1.Route_SlotKey:
+			route.Kind = k
+		case *valkeybatchv1.Route_SlotId:
+			route.Kind = k
+		case *valkeybatchv1.Route_ByAddress:
+			route.Kind = k
+		}
+		return &valkeybatchv1.ExecuteBatchRequest{Options: &valkeybatchv1.ExecuteBatchRequest_ClusterOptions{
+			ClusterOptions: &valkeybatchv1.ClusterBatchOptions{Route: route}}}
+	}
+	for name, test := range map[string]struct {
+		req  *valkeybatchv1.ExecuteBatchRequest
+		want options.Input
+	}{
+		"none": {&valkeybatchv1.ExecuteBatchRequest{RaiseOnError: true}, options.Input{RaiseOnError: true}},
+		"standalone": {
+			&valkeybatchv1.ExecuteBatchRequest{
+				Batch: &valkeybatchv1.Batch{IsAtomic: true},
+				Options: &valkeybatchv1.ExecuteBatchRequest_StandaloneOptions{StandaloneOptions: &valkeybatchv1.StandaloneBatchOptions{
+					Timeout:       &durationpb.Duration{Seconds: 1, Nanos: 2},
+					RetryStrategy: &valkeybatchv1.BatchRetryStrategy{RetryConnectionError: true},
+				}},
+			},
+			options.Input{Atomic: true, Kind: options.KindStandalone, Timeout: &options.Duration{Seconds: 1, Nanos: 2},
+				Retry: &options.RetryInput{ConnectionError: true}},
+		},
+		"no route kind": {cluster(nil), options.Input{Kind: options.KindCluster, Route: &options.RouteInput{}}},
+		"random": {cluster(&valkeybatchv1.Route_Random{Random: &valkeybatchv1.RandomRoute{}}),
+			options.Input{Kind: options.KindCluster, Route: &options.RouteInput{Which: options.FieldRandom}}},
+		"slot key": {cluster(&valkeybatchv1.Route_SlotKey{SlotKey: &valkeybatchv1.SlotKeyRoute{Key: []byte("k"), TextKey: "t", SlotType: 2}}),
+			options.Input{Kind: options.KindCluster, Route: &options.RouteInput{Which: options.FieldSlotKey, Key: []byte("k"), TextKey: "t", SlotType: 2}}},
+		"slot id": {cluster(&valkeybatchv1.Route_SlotId{SlotId: &valkeybatchv1.SlotIdRoute{SlotId: 5, SlotType: 1}}),
+			options.Input{Kind: options.KindCluster, Route: &options.RouteInput{Which: options.FieldSlotID, SlotID: 5, SlotType: 1}}},
+		"address": {cluster(&valkeybatchv1.Route_ByAddress{ByAddress: &valkeybatchv1.ByAddressRoute{Host: "h", Port: 9}}),
+			options.Input{Kind: options.KindCluster, Route: &options.RouteInput{Which: options.FieldByAddress, Host: "h", Port: 9}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, optionsInput(test.req)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestRefusedBeforeSending checks every refusal that needs no deployment: its code, field and
+// reason, and that the executor never hears of it.
+func TestRefusedBeforeSending(t *testing.T) {
+	timeout := pipeline(textCommand("PING"))
+	timeout.Options = &valkeybatchv1.ExecuteBatchRequest_StandaloneOptions{
+		StandaloneOptions: &valkeybatchv1.StandaloneBatchOptions{Timeout: &durationpb.Duration{}}}
+	mismatch := pipeline(textCommand("PING"))
+	mismatch.Options = &valkeybatchv1.ExecuteBatchRequest_ClusterOptions{ClusterOptions: &valkeybatchv1.ClusterBatchOptions{}}
+	many := pipeline()
+	for range 11 {
+		many.Batch.Commands = append(many.Batch.Commands, textCommand("PING"))
+	}
+	for name, test := range map[string]struct {
+		req    *valkeybatchv1.ExecuteBatchRequest
+		code   codes.Code
+		reason string
+		field  string
+		says   []string
+	}{
+		"no batch":       {&valkeybatchv1.ExecuteBatchRequest{}, codes.InvalidArgument, ReasonEmptyPipeline, "batch.commands", nil},
+		"empty pipeline": {pipeline(), codes.InvalidArgument, ReasonEmptyPipeline, "batch.commands", nil},
+		"empty command": {pipeline(textCommand("PING"), textCommand()), codes.InvalidArgument, ReasonEmptyCommand,
+			"batch.commands[1]", nil},
+		"both forms": {pipeline(&valkeybatchv1.Command{Args: [][]byte{[]byte("a")}, TextArgs: []string{"a"}}),
+			codes.InvalidArgument, ReasonArgumentForms, "batch.commands[0]", nil},
+		"empty name": {pipeline(binaryCommand("", "a")), codes.InvalidArgument, ReasonEmptyCommandName,
+			"batch.commands[0].args[0]", nil},
+		"empty text name": {pipeline(textCommand("", "a")), codes.InvalidArgument, ReasonEmptyCommandName,
+			"batch.commands[0].text_args[0]", nil},
+		"timeout": {timeout, codes.InvalidArgument, options.ReasonInvalidTimeout, "standalone_options.timeout", []string{"0s"}},
+		"wrong deployment": {mismatch, codes.FailedPrecondition, ReasonWrongDeployment, "",
+			[]string{"cluster_options", "standalone"}},
+		"too many commands": {many, codes.ResourceExhausted, ReasonLimitExceeded, "", []string{"11", "10", "batch.commands"}},
+		"too many bytes": {pipeline(textCommand("SET", "k", strings.Repeat("x", 1024))), codes.ResourceExhausted, ReasonLimitExceeded,
+			"", []string{"1038", "1024"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &recorder{}
+			s := New(Config{
+				Executor:   r,
+				Deployment: func() options.Kind { return options.KindStandalone },
+				Limits:     Limits{Commands: 10, RequestBytes: 1024},
+			})
+			_, err := s.ExecuteBatch(context.Background(), test.req)
+			st, _ := status.FromError(err)
+			d := detailsOf(t, st)
+			if st.Code() != test.code || d.info.GetReason() != test.reason {
+				t.Errorf("got %v %s, want %v %s: %s", st.Code(), d.info.GetReason(), test.code, test.reason, st.Message())
+			}
+			got := ""
+			if v := d.bad.GetFieldViolations(); len(v) == 1 {
+				got = v[0].GetField()
+			}
+			if got != test.field {
+				t.Errorf("got the field %q, want %q", got, test.field)
+			}
+			for _, part := range test.says {
+				if !strings.Contains(st.Message(), part) {
+					t.Errorf("%q does not say %q", st.Message(), part)
+				}
+			}
+			if r.calls != 0 {
+				t.Error("the executor was called")
+			}
+		})
+	}
+}
+
+// TestRequestSize checks that the measured size is the encoded one, and both sides of the limit.
+func TestRequestSize(t *testing.T) {
+	for _, commands := range [][]*valkeybatchv1.Command{
+		{textCommand("PING")},
+		{binaryCommand("SET", "", strings.Repeat("x", 127))},
+		{binaryCommand("SET", "k", strings.Repeat("x", 128)), textCommand("GET", strings.Repeat("y", 20_000))},
+	} {
+		req := pipeline(commands...)
+		want := int64(proto.Size(req.GetBatch()))
+		got, err := Limits{Commands: 10, RequestBytes: want}.check(req)
+		if err != nil || got != want {
+			t.Errorf("got %d, %v; want %d", got, err, want)
+		}
+		var limit *LimitError
+		_, err = Limits{Commands: 10, RequestBytes: want - 1}.check(req)
+		if !errors.As(err, &limit) || limit.Actual != want || limit.Allowed != want-1 {
+			t.Errorf("one byte less: got %v", err)
+		}
+	}
+}
+
+func TestArgumentSize(t *testing.T) {
+	// A slice of this length needs no memory until it is written to.
+	huge := make([]byte, MaxArgumentBytes+1)
+	limits := Limits{Commands: 1, RequestBytes: 1 << 40}
+	req := pipeline(&valkeybatchv1.Command{Args: [][]byte{[]byte("SET"), []byte("k"), huge[:MaxArgumentBytes]}})
+	if _, err := limits.check(req); err != nil {
+		t.Error(err)
+	}
+	req.Batch.Commands[0].Args[2] = huge
+	var limit *LimitError
+	if _, err := limits.check(req); !errors.As(err, &limit) || limit.Field != "batch.commands[0].args[2]" || limit.Actual != MaxArgumentBytes+1 {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAdmission(t *testing.T) {
+	a := NewAdmission(2, 100)
+	first, err := a.Acquire(60)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var overload *OverloadError
+	if _, err := a.Acquire(41); !errors.As(err, &overload) || overload.Actual != 101 || overload.Allowed != 100 {
+		t.Errorf("bytes: got %v", err)
+	}
+	second, err := a.Acquire(40)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Acquire(0); !errors.As(err, &overload) || overload.Actual != 3 || overload.Allowed != 2 {
+		t.Errorf("number: got %v", err)
+	}
+	first()
+	second()
+	if batches, bytes := a.InFlight(); batches != 0 || bytes != 0 {
+		t.Errorf("left over: %d batches, %d bytes", batches, bytes)
+	}
+}
+
+// TestOverload checks that a batch in flight makes the next one be refused at once, and that
+// its place is free again afterwards, failed or not.
+func TestOverload(t *testing.T) {
+	r := &recorder{block: make(chan struct{}), err: errors.New("x")}
+	s := New(Config{Executor: r, Limits: Limits{InFlightBatches: 1}, Logger: slog.New(slog.DiscardHandler)})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = s.ExecuteBatch(context.Background(), pipeline(textCommand("PING")))
+	}()
+	for batches := int64(0); batches == 0; batches, _ = s.admission.InFlight() {
+		time.Sleep(time.Millisecond)
+	}
+	_, err := s.ExecuteBatch(context.Background(), pipeline(textCommand("PING")))
+	st, _ := status.FromError(err)
+	if d := detailsOf(t, st); st.Code() != codes.ResourceExhausted || d.retry == nil {
+		t.Errorf("got %v", st.Proto())
+	}
+	close(r.block)
+	<-done
+	if batches, bytes := s.admission.InFlight(); batches != 0 || bytes != 0 {
+		t.Errorf("left over: %d batches, %d bytes", batches, bytes)
+	}
+}
+
+// TestManyCommands checks the figure that must work by default.
+func TestManyCommands(t *testing.T) {
+	s := New(Config{Executor: &recorder{}})
+	req := pipeline()
+	for i := range 100_000 {
+		req.Batch.Commands = append(req.Batch.Commands, textCommand("SET", fmt.Sprint(i), "v"))
+	}
+	got, err := s.ExecuteBatch(context.Background(), req)
+	if err != nil || len(got.GetResults()) != 100_000 {
+		t.Errorf("%d results, %v", len(got.GetResults()), err)
+	}
+}
+
+// FuzzRequest checks that no request of any bytes makes the translation panic, and that every
+// refusal is a complete status.
+func FuzzRequest(f *testing.F) {
+	for _, req := range []*valkeybatchv1.ExecuteBatchRequest{pipeline(textCommand("SET", "a", "b"), binaryCommand("\xff")), pipeline(), {}} {
+		seed, err := proto.Marshal(req)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(seed)
+	}
+	s := New(Config{Executor: &recorder{}, Limits: Limits{Commands: 100, RequestBytes: 1000}})
+	f.Fuzz(func(t *testing.T, wire []byte) {
+		req := &valkeybatchv1.ExecuteBatchRequest{}
+		if proto.Unmarshal(wire, req) != nil {
+			return
+		}
+		got, err := s.ExecuteBatch(context.Background(), req)
+		if err != nil {
+			st, _ := status.FromError(err)
+			detailsOf(t, st)
+			return
+		}
+		if len(got.GetResults()) != len(req.GetBatch().GetCommands()) {
+			t.Error("results and commands differ in number")
+		}
+	})
+}

@@ -1,0 +1,182 @@
+package docs
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+)
+
+// documented is the address that the documents use.
+const documented = "127.0.0.1:7400"
+
+// servers says which of the documented ways to start a server a section's commands are for.
+var servers = map[string]string{
+	"Start":          "make run",
+	"On a cluster":   "make cluster",
+	"Atomic":         "make cluster",
+	"raise_on_error": "make run",
+	"Binary":         "make run",
+}
+
+// elsewhere are documented commands that something else runs: CI itself, or a test that
+// needs more than this one.
+var elsewhere = map[string]bool{
+	"make run":  true, // this test starts it
+	"make test": true, // CI runs it, and this test in it
+}
+
+func TestReadme(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks, err := Blocks(string(readme))
+	if err != nil {
+		t.Fatal(err)
+	}
+	running := make(map[string]string) // address by way to start
+	ran := 0
+	for _, b := range blocks {
+		switch b.Language {
+		case "sh":
+			for _, line := range strings.Split(strings.TrimSpace(b.Text), "\n") {
+				command, _, _ := strings.Cut(line, "#")
+				if command = strings.TrimSpace(command); !elsewhere[command] {
+					t.Errorf("README.md:%d: nothing runs %q", b.Line, command)
+				}
+			}
+		case "console":
+			how, ok := servers[b.Heading]
+			if !ok {
+				t.Errorf("README.md:%d: this test does not know which server %q is about", b.Line, b.Heading)
+				continue
+			}
+			if running[how] == "" {
+				running[how] = start(t, root, how)
+			}
+			ran += runBlock(t, root, b, running[how])
+		case "text":
+		default:
+			t.Errorf("README.md:%d: this test does not know what to do with %q", b.Line, b.Language)
+		}
+	}
+	if ran < 5 {
+		t.Errorf("README.md shows %d commands with their output, want at least 5", ran)
+	}
+}
+
+// runBlock runs a block's commands and compares what they print.
+func runBlock(t *testing.T, root string, b Block, address string) int {
+	t.Helper()
+	steps, err := Steps(b.Text)
+	if err != nil {
+		t.Errorf("README.md:%d: %v", b.Line, err)
+		return 0
+	}
+	for _, s := range steps {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+		defer cancel()
+		script := "grpcurl() { go tool -modfile=tools/go.mod grpcurl \"$@\"; }\n" + strings.ReplaceAll(s.Command, documented, address)
+		run := exec.CommandContext(ctx, "bash", "-c", script)
+		run.Dir = root
+		out, err := run.CombinedOutput()
+		// A raised error is what some commands show: grpcurl then ends with a status of its own.
+		if _, exited := err.(*exec.ExitError); err != nil && !exited {
+			t.Fatalf("README.md:%d: %v", b.Line, err)
+		}
+		if diff := cmp.Diff(Normalize(s.Output), Normalize(string(out))); diff != "" {
+			t.Errorf("README.md:%d: %s(-documented +printed):\n%s", b.Line, s.Command, diff)
+		}
+	}
+	return len(steps)
+}
+
+// start starts a server as documented, on a free port, and returns its address when it is healthy.
+func start(t *testing.T, root, how string) string {
+	t.Helper()
+	address := freeAddress(t)
+	run := exec.Command("bash", "-c", how)
+	run.Dir = root
+	run.Env = append(os.Environ(), "VALKEYBATCH_LISTEN="+address, "MAKEFLAGS=")
+	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	var out bytes.Buffer
+	run.Stdout, run.Stderr = &out, &out
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = run.Wait() // however it ends; the health check tells whether it served
+	}()
+	t.Cleanup(func() {
+		// Ctrl-C in a terminal reaches the whole group.
+		_ = syscall.Kill(-run.Process.Pid, syscall.SIGINT)
+		select {
+		case <-ended:
+		case <-time.After(time.Minute):
+			_ = syscall.Kill(-run.Process.Pid, syscall.SIGKILL)
+			<-ended
+			t.Errorf("%s did not end a minute after Ctrl-C", how)
+		}
+		if t.Failed() {
+			t.Logf("%s printed:\n%s", how, out.String())
+		}
+	})
+	if !healthy(t.Context(), address, ended) {
+		t.Fatalf("%s does not serve on %s", how, address)
+	}
+	return address
+}
+
+// freeAddress returns an address that nothing listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// healthy waits until the server at an address says that it serves, or has ended.
+func healthy(ctx context.Context, address string, ended <-chan struct{}) bool {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	client := healthpb.NewHealthClient(conn)
+	for ctx.Err() == nil {
+		resp, err := client.Check(ctx, &healthpb.HealthCheckRequest{})
+		if err == nil && resp.GetStatus() == healthpb.HealthCheckResponse_SERVING {
+			return true
+		}
+		select {
+		case <-ended:
+			return false
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return false
+}
