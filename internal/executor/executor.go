@@ -84,13 +84,19 @@ func (e *Executor) Execute(ctx context.Context, b Batch, o options.Options) (*Re
 		}
 		return &Results{}, nil
 	}
+	start := time.Now()
+	timeout := o.Timeout
+	if deadline, ok := ctx.Deadline(); ok {
+		timeout = min(timeout, deadline.Sub(start))
+	}
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	r := &run{
 		Executor: e,
 		batch:    b,
 		opts:     o,
-		start:    time.Now(),
+		start:    start,
+		timeout:  timeout,
 		budget:   node.NewBudget(e.cfg.MaxReplyBytes),
 	}
 	r.deadline, _ = ctx.Deadline()
@@ -144,5 +150,5 @@ func (r *run) deadlineError(ctx context.Context, answered int) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		cause = context.Canceled
 	}
-	return &DeadlineError{Answered: answered, Total: len(r.batch.Commands), Timeout: r.deadline.Sub(r.start), Cause: cause}
+	return &DeadlineError{Answered: answered, Total: len(r.batch.Commands), Timeout: r.timeout, Cause: cause}
 }

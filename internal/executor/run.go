@@ -17,7 +17,9 @@ type run struct {
 	opts     options.Options
 	start    time.Time
 	deadline time.Time
-	budget   *node.Budget
+	// timeout is the time that the batch was given: its own, or its caller's where that is less.
+	timeout time.Duration
+	budget  *node.Budget
 	// items says of each command what prepare found out, by index.
 	items []item
 	// cluster is whether the deployment is a cluster.
