@@ -14,6 +14,8 @@ IMAGE   ?= valkeybatch/valkeybatch-server:dev
 VERSION ?=
 # Arguments for the server behind "run" and "cluster": make run ARGS='--log-level debug'
 ARGS    ?=
+# First port of the nodes behind "cluster"; 0 picks free ones.
+NODE_PORT ?= 7001
 # Longest time of one package's tests, and how long each fuzz target is fuzzed.
 TIMEOUT  ?= 15m
 FUZZTIME ?= 10s
@@ -25,13 +27,13 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: ## Run the server on its in-memory store, on 127.0.0.1:7400
-	$(GO) run ./cmd/server $(ARGS)
+run: build ## Run the server on its in-memory store, on 127.0.0.1:7400
+	exec $(BIN)/valkeybatch-server $(ARGS)
 
 .PHONY: cluster
 cluster: build valkey ## Run a local cluster (3 primaries, 3 replicas) and the server on it, on 127.0.0.1:7400
 	$(GO) build -o $(BIN)/local-cluster ./scripts/cluster
-	exec $(BIN)/local-cluster --server $(BIN)/valkeybatch-server -- $(ARGS)
+	exec $(BIN)/local-cluster --port $(NODE_PORT) --server $(BIN)/valkeybatch-server -- $(ARGS)
 
 .PHONY: build
 build: ## Build the static server binary, bin/valkeybatch-server
@@ -60,7 +62,7 @@ bench: valkey ## Run the Go micro-benchmarks
 
 .PHONY: vet
 vet: ## Check the formatting and go vet
-	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l cmd gen internal scripts); \
+	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l cmd gen internal scripts test); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w):" >&2; echo "$$unformatted" >&2; exit 1; fi
 	$(GO) vet ./...
 

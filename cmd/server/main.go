@@ -28,6 +28,8 @@ func run() int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
+	// After the first signal the server drains; a second one ends the process at once.
+	context.AfterFunc(ctx, stop)
 	if command.Healthcheck != nil {
 		err = server.Healthcheck(ctx, command.Healthcheck)
 	} else {

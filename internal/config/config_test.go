@@ -228,38 +228,6 @@ func TestStrength(t *testing.T) {
 	}
 }
 
-func TestFile(t *testing.T) {
-	got := mustLoad(t, "--config", write(t, "c.yaml", `
-# A comment.
-listen:
-  - 127.0.0.1:1
-  - unix:///run/a,b.sock
-valkey: one:6379
-valkey-password: 0123
-max-commands: 7
-max-reply-bytes: 1MiB
-default-timeout: 100ms
-deny-command: []
-client-name:
-`))
-	if diff := cmp.Diff([]string{"127.0.0.1:1", "unix:///run/a,b.sock"}, got.Listen); diff != "" {
-		t.Error(diff)
-	}
-	if diff := cmp.Diff([]string{"one:6379"}, got.Valkey.Seeds); diff != "" {
-		t.Error(diff)
-	}
-	if got.Valkey.Password != "0123" {
-		t.Errorf("the password is %q: text must not be read as a number", string(got.Valkey.Password))
-	}
-	if got.Limits.MaxCommands != 7 || got.Limits.MaxReplyBytes != MiB || got.Limits.DefaultTimeout != 100*time.Millisecond {
-		t.Errorf("%+v", got.Limits)
-	}
-	if got.Valkey.ClientName != "valkeybatch" {
-		t.Errorf("a key without a value must leave the default, not %q", got.Valkey.ClientName)
-	}
-	mustLoad(t, "--config", write(t, "empty.yaml", ""))
-}
-
 func TestRefused(t *testing.T) {
 	big := write(t, "big.yaml", strings.Repeat("#", maxFile+1))
 	empty := write(t, "empty", "\n")
@@ -364,6 +332,20 @@ func TestVersionFlag(t *testing.T) {
 	}
 }
 
+// TestHelp checks that plain --help lists every setting with its environment variable.
+func TestHelp(t *testing.T) {
+	var out bytes.Buffer
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = Parse([]string{"--help"}, "v0", Streams{Out: &out, Err: &out, Exit: func(int) { panic("exit") }})
+	}()
+	for _, s := range settings(t) {
+		if !strings.Contains(out.String(), "--"+s.flag) || !strings.Contains(out.String(), env(s.flag)) {
+			t.Errorf("--%s or %s is missing", s.flag, env(s.flag))
+		}
+	}
+}
+
 func TestSecretsAreNotShown(t *testing.T) {
 	config := mustLoad(t, "--valkey-password=hunter2")
 	var log bytes.Buffer
@@ -391,47 +373,4 @@ func TestLogger(t *testing.T) {
 			t.Errorf("debug is logged at info: %s", out.String())
 		}
 	}
-}
-
-func TestSize(t *testing.T) {
-	for text, want := range map[string]Size{
-		"0": 0, "1": 1, "1023": 1023, "1B": 1, "1KiB": 1024, "1 kib": 1024, "3MiB": 3 << 20,
-		"2GiB": 2 << 30, "1TiB": 1 << 40, " 7 ": 7, "8388607TiB": 8388607 << 40,
-	} {
-		got, err := ParseSize(text)
-		if err != nil || got != want {
-			t.Errorf("%q: got %d, %v; want %d", text, got, err, want)
-		}
-	}
-	for _, text := range []string{"", "B", "KiB", "-1", "1.5GiB", "1kb", "1MB", "x", "8388608TiB", "9223372036854775808", "1 2"} {
-		if got, err := ParseSize(text); err == nil {
-			t.Errorf("%q: got %d, want an error", text, got)
-		}
-	}
-	for size, want := range map[Size]string{0: "0", 1: "1", 1000: "1000", 1024: "1KiB", 1536: "1536", 128 * MiB: "128MiB", 2 * TiB: "2TiB"} {
-		if size.String() != want {
-			t.Errorf("%d: got %s, want %s", int64(size), size, want)
-		}
-	}
-}
-
-func FuzzParseSize(f *testing.F) {
-	f.Add("1GiB")
-	f.Fuzz(func(t *testing.T, text string) {
-		size, err := ParseSize(text)
-		if err != nil {
-			return
-		}
-		if again, err := ParseSize(size.String()); size < 0 || err != nil || again != size {
-			t.Errorf("%q: %d, and again %d, %v", text, size, again, err)
-		}
-	})
-}
-
-func FuzzFile(f *testing.F) {
-	f.Add([]byte("listen: [a, b]\nmax-commands: 1\n"))
-	f.Add([]byte("a: &x [b]\nc: *x\n"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		_, _ = parseFile("fuzz", data)
-	})
 }

@@ -31,7 +31,7 @@ type Healthcheck struct {
 // cli is the command line. Settings without a command's name are those of serve.
 type cli struct {
 	Version     kong.VersionFlag `name:"version" help:"Print the version and exit."`
-	Serve       Config           `cmd:"" default:"withargs" help:"Serve batches (the default command)."`
+	Serve       Config           `cmd:"" default:"withargs" help:"Serve batches of Valkey commands over gRPC. This is the default command; the other is healthcheck."`
 	Healthcheck Healthcheck      `cmd:"" help:"Ask a running server for its health: exit code 0 if it is serving, 1 if not."`
 }
 
@@ -45,6 +45,10 @@ type Streams struct {
 // Parse reads the command line, the environment and the file they name. Settings of serve are
 // validated. The version is what --version prints.
 func Parse(args []string, version string, streams Streams) (*Command, error) {
+	if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
+		// What people look for are the settings of the default command.
+		args = []string{"serve", "--help"}
+	}
 	// The first pass finds the file, the second has its values.
 	parsed, command, err := parse(args, version, streams, nil)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/alicebob/miniredis/v2/server"
 )
@@ -21,27 +22,43 @@ type session struct {
 	inside bool
 	// queueing is set between MULTI and EXEC or DISCARD.
 	queueing bool
+	// stored are the keys that set operations may have left empty sets under.
+	stored []string
 }
 
 // hook sees every command before miniredis does, and reports whether it has dealt with it.
 // Commands that scripts call come here too, on peers of their own and with the store locked.
-func (s *Store) hook(peer *server.Peer, name string, args ...string) (done bool) {
+func (s *Store) hook(peer *server.Peer, name string, args ...string) bool {
 	session := s.session(peer)
-	if session == nil || session.inside {
+	switch {
+	case session == nil:
+		return s.unbounded(peer, nil, name, args)
+	case session.inside:
 		return false
 	}
+	s.protect(peer, session, name, func() {
+		s.clock.tick()
+		if !s.corrected(peer, session, name, args) && !s.unbounded(peer, session, name, args) {
+			s.execute(peer, session, name, args)
+		}
+	})
+	return true
+}
+
+// protect runs what a command does, and keeps its panics from ending the process.
+func (s *Store) protect(peer *server.Peer, session *session, name string, run func()) {
 	session.inside = true
 	defer func() {
 		session.inside = false
 		if r := recover(); r != nil {
 			s.recovered(peer, name, r)
-			done = true
 		}
 	}()
-	s.clock.tick()
-	if s.corrected(peer, session, name, args) {
-		return true
-	}
+	run()
+}
+
+// execute has miniredis carry out a command, and keeps account of what follows from it.
+func (s *Store) execute(peer *server.Peer, session *session, name string, args []string) {
 	s.server.Dispatch(peer, append([]string{name}, args...))
 	switch name {
 	case "MULTI":
@@ -49,7 +66,12 @@ func (s *Store) hook(peer *server.Peer, name string, args ...string) (done bool)
 	case "EXEC", "DISCARD":
 		session.queueing = false
 	}
-	return true
+	if key, ok := storesSet(name, args); ok {
+		session.stored = append(session.stored, key)
+	}
+	if len(session.stored) > 0 && !session.queueing {
+		s.tidy(peer, session)
+	}
 }
 
 // session returns what is known of a connection, and nil for the peers of scripts: those are
@@ -95,6 +117,12 @@ func (s *Store) corrected(peer *server.Peer, session *session, name string, args
 				return true
 			}
 		}
+	case "KEYS", "SCAN", "HSCAN", "SSCAN", "ZSCAN":
+		// miniredis turns patterns into regular expressions, which know UTF-8 only.
+		if !validText(args) {
+			s.refuse(peer, session, "ERR patterns that are not UTF-8 are not supported by the embedded store")
+			return true
+		}
 	case "EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO", "SCRIPT":
 		return s.script(peer, session, name, args)
 	}
@@ -103,6 +131,19 @@ func (s *Store) corrected(peer *server.Peer, session *session, name string, args
 		return true
 	}
 	return false
+}
+
+// validText reports whether all arguments but the first, a key or the only pattern, are UTF-8.
+func validText(args []string) bool {
+	if len(args) == 1 {
+		return utf8.ValidString(args[0])
+	}
+	for i := 1; i < len(args); i++ {
+		if !utf8.ValidString(args[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // unknownCommand words the refusal as Valkey does.
@@ -120,9 +161,10 @@ func unknownCommand(name string, args []string) string {
 	return b.String()
 }
 
-// refuse answers with an error and, in a transaction, makes EXEC abort.
+// refuse answers with an error and, in a transaction, makes EXEC abort. The session is nil for
+// commands that scripts call.
 func (s *Store) refuse(peer *server.Peer, session *session, text string) {
-	if session.queueing {
+	if session != nil && session.queueing {
 		// miniredis has no call to spoil a transaction; a command with too few arguments does.
 		s.aside(peer, io.Discard, "ECHO")
 	}

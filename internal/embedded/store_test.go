@@ -3,6 +3,7 @@ package embedded
 import (
 	"bufio"
 	"context"
+	"io"
 	"log/slog"
 	"net"
 	"strconv"
@@ -261,13 +262,78 @@ func TestPanicEndsNothing(t *testing.T) {
 	}
 	good.expect("+OK\r\n", "SET", "k", "v")
 
-	// A real one, met inside a command: a range far below zero.
-	stack := []byte("goroutine 1\ngithub.com/alicebob/miniredis/v2.withTx(0xc0, 0xc1)\n")
-	if !lockedBy(stack) {
-		t.Error("a panic under withTx leaves the lock held")
+	// The same under a script, whose command has the store locked.
+	c := dial(t, s)
+	if got := c.do("EVAL", "return redis.call('PANIC')", "0"); got[0] != '-' {
+		t.Errorf("a panic under a script: %q", got)
 	}
-	if lockedBy(append(stack, "github.com/alicebob/miniredis/v2.(*Miniredis).cmdExec(0x1)\n"...)) {
-		t.Error("EXEC unlocks by itself")
+	good.expect("$1\r\nv\r\n", "GET", "k")
+}
+
+// TestPanicUnderLock strikes with the store's lock held, by a pattern that miniredis does not
+// survive when nothing keeps it away.
+func TestPanicUnderLock(t *testing.T) {
+	s := newStore(t)
+	c := dial(t, s)
+	c.expect("+OK\r\n", "SET", "k", "v")
+	peer := server.NewPeer(bufio.NewWriter(io.Discard))
+	s.server.Dispatch(peer, []string{"PING"})
+	s.protect(peer, &session{}, "KEYS", func() { s.aside(peer, io.Discard, "KEYS", "\xff") })
+	if !peer.Closed() {
+		t.Error("nothing panicked, or the connection stays open")
+	}
+	c.expect("$1\r\nv\r\n", "GET", "k")
+
+	// EXEC unlocks by itself, whatever panics under it.
+	stack := []byte("github.com/alicebob/miniredis/v2.withTx(0xc0, 0xc1)\n")
+	if !lockedBy(stack) || lockedBy(append(stack, "github.com/alicebob/miniredis/v2.(*Miniredis).cmdExec(0x1)\n"...)) {
+		t.Error("lockedBy misreads the stack")
+	}
+	for _, command := range [][]string{{"KEYS", "\xff"}, {"SCAN", "0", "MATCH", "\xff"}, {"HSCAN", "\xff", "0", "MATCH", "\xff"}} {
+		if got := c.do(command...); got[0] != '-' {
+			t.Errorf("%q: %q", command, got)
+		}
+	}
+}
+
+// TestEmptySetsAreNotStored checks that set operations leave no key behind when their result
+// is empty, alone and in a transaction.
+func TestEmptySetsAreNotStored(t *testing.T) {
+	c := dial(t, newStore(t))
+	c.expect(":1\r\n", "SADD", "a", "m")
+	c.expect(":1\r\n", "SADD", "b", "n")
+	c.expect(":0\r\n", "SINTERSTORE", "d", "a", "b")
+	c.expect(":0\r\n", "EXISTS", "d")
+	c.expect("_\r\n", "SRANDMEMBER", "d")
+	c.expect("+OK\r\n", "MULTI")
+	c.expect("+QUEUED\r\n", "SDIFFSTORE", "d", "a", "a")
+	c.expect("*1\r\n:0\r\n", "EXEC")
+	c.expect(":0\r\n", "EXISTS", "d")
+	c.expect(":2\r\n", "SUNIONSTORE", "d", "a", "b")
+	c.expect(":2\r\n", "SCARD", "d")
+}
+
+func TestBounds(t *testing.T) {
+	c := dial(t, newStore(t))
+	c.expect(":1\r\n", "SADD", "s", "m")
+	for _, test := range []struct {
+		want string
+		args []string
+	}{
+		{"-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n", []string{"SETRANGE", "k", "536870912", "x"}},
+		{"-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n", []string{"SETRANGE", "k", "9223372036854775807", "x"}},
+		{"-ERR bit offset is not an integer or out of range\r\n", []string{"SETBIT", "k", "4294967296", "1"}},
+		{"-ERR value is out of range\r\n", []string{"SRANDMEMBER", "s", "-9223372036854775808"}},
+		{"-ERR value is out of range\r\n", []string{"HRANDFIELD", "h", "-9223372036854775808"}},
+		{"-ERR invalid cursor\r\n", []string{"SSCAN", "s", "-1"}},
+		{"-ERR value is out of range\r\n", []string{"ZRANDMEMBER", "z", "-1048577"}},
+		{"*2\r\n$1\r\nm\r\n$1\r\nm\r\n", []string{"SRANDMEMBER", "s", "-2"}},
+		{":6\r\n", []string{"SETRANGE", "k", "5", "x"}},
+	} {
+		c.expect(test.want, test.args...)
+	}
+	if got := c.do("EVAL", "return redis.call('SRANDMEMBER', 's', '-9223372036854775808')", "0"); !strings.Contains(got, "out of range") {
+		t.Errorf("under a script: %q", got)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/valkeybatch/valkeybatch/internal/node"
 	"github.com/valkeybatch/valkeybatch/internal/resp"
@@ -26,7 +25,7 @@ func (r *run) atomic(ctx context.Context, topo *slotmap.Topology) (*Results, err
 	}
 	end := r.deadline.Add(-r.margin())
 	tx := part{slot: slot}
-	turn := r.nextTurn()
+	turn := r.route.turn
 	for {
 		to, ok := r.atomicTarget(topo, &tx, turn)
 		if !ok {
@@ -122,6 +121,7 @@ func (r *run) transaction(ctx context.Context, tx *part, to target) *node.Batch 
 // settleAtomic reads what came of a transaction. It returns neither results nor an error
 // when nothing ran and tx says how it goes on.
 func (r *run) settleAtomic(ctx context.Context, tx *part, nb *node.Batch) (*Results, error) {
+	r.newRound()
 	if limit := limitError(nb.Err()); limit != nil {
 		return nil, limit
 	}
@@ -143,7 +143,7 @@ func (r *run) settleAtomic(ctx context.Context, tx *part, nb *node.Batch) (*Resu
 	if ctx.Err() != nil {
 		return nil, r.deadlineError(ctx, 0)
 	}
-	failure := &CommandError{Code: CodeConnection, Message: fmt.Sprintf("%s: %v", tx.node, nb.Err()), Node: tx.node, Outcome: NotExecuted}
+	failure := &CommandError{Code: CodeConnection, Message: nb.Err().Error(), Node: tx.node, Outcome: NotExecuted}
 	if nb.ExecState() == node.Unknown {
 		failure.Outcome = Unknown
 		r.cfg.Map.Trigger()
@@ -153,9 +153,9 @@ func (r *run) settleAtomic(ctx context.Context, tx *part, nb *node.Batch) (*Resu
 	t.last = failure
 	t.attempts++
 	t.to, t.asking = "", false
-	t.due = time.Now().Add(backoff(t.attempts))
+	t.due = r.due(t.attempts)
 	r.stale = true
-	if t.attempts > unsentAttempts {
+	if t.attempts > unsentAttempts || hangs(nb.Err()) {
 		return r.atomicGivenUp(ctx, tx)
 	}
 	return nil, nil
@@ -183,13 +183,13 @@ func (r *run) settleRefusal(ctx context.Context, tx *part, index int, name strin
 		if tx.slot == keyless && index >= 0 {
 			tx.slot = r.items[index].slot // a route's node may differ from the keys' owner
 		}
-		if r.follow(ctx, tx, err.Message, item{}) {
+		if r.follow(ctx, tx, err, item{}) {
 			return nil, nil
 		}
 	case passing:
 		t := tx.troubled()
 		readOnlyForGood := err.Code == "READONLY" && t.attempts >= unsentAttempts
-		r.wait(tx, err, err.Code)
+		r.wait(tx, err, item{})
 		if !readOnlyForGood && t.due.Before(r.deadline.Add(-r.margin())) {
 			return nil, nil
 		}

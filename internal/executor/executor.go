@@ -50,8 +50,12 @@ type Config struct {
 // Executor carries out batches on one deployment. It is safe for concurrent use.
 type Executor struct {
 	cfg Config
-	// turn makes choices among equal nodes rotate.
+	// turn makes choices among equal primaries rotate.
 	turn atomic.Uint32
+	// replicaTurns makes the choice among a slot's replicas rotate. Each slot has a turn of its
+	// own: with one for all, a caller who reads two slots by turns, or reads and writes by
+	// turns, would always meet the same one of two replicas.
+	replicaTurns [slotmap.Slots]atomic.Uint32
 }
 
 // New returns an Executor that works with cfg.
@@ -125,8 +129,14 @@ func (e *Executor) topology(ctx context.Context) (*slotmap.Topology, error) {
 	return nil, &UnavailableError{Cause: err}
 }
 
-// nextTurn returns the next number of a rotation.
-func (e *Executor) nextTurn() int { return int(e.turn.Add(1) & 0x7fffffff) }
+// nextTurn returns the next number of the rotation that a batch on the route takes part in.
+func (e *Executor) nextTurn(rt options.Route) int {
+	if rt.Kind == options.RouteSlot && rt.Replica {
+		// Slots begin at different replicas, so that single reads of many slots spread too.
+		return int((e.replicaTurns[rt.Slot].Add(1) + uint32(rt.Slot)) & 0x7fffffff)
+	}
+	return int(e.turn.Add(1) & 0x7fffffff)
+}
 
 // raise picks the error with the lowest index.
 func (r *run) raise(results *Results) error {

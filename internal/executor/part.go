@@ -44,6 +44,11 @@ type trouble struct {
 	last *CommandError
 	// redirects counts redirects followed, attempts sends that failed.
 	redirects, attempts int
+	// asked are the nodes that redirected a script's command since its last failure.
+	asked []string
+	// unsure is whether an earlier try was written and never answered, so that the command
+	// may have taken effect whatever a later try is told.
+	unsure bool
 	// due is when the part may be sent again.
 	due time.Time
 }
@@ -59,5 +64,10 @@ func (p *part) troubled() *trouble {
 // finish settles the part with a reply.
 func (p *part) finish(f resp.Frame) { p.reply, p.err, p.trouble, p.done = f, nil, nil, true }
 
-// fail settles the part with an error.
-func (p *part) fail(err *CommandError) { p.reply, p.err, p.trouble, p.done = nil, err, nil, true }
+// fail settles the part with an error, which is the part's own.
+func (p *part) fail(err *CommandError) {
+	if p.trouble != nil && p.trouble.unsure {
+		err.Outcome = Unknown
+	}
+	p.reply, p.err, p.trouble, p.done = nil, err, nil, true
+}

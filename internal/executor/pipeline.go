@@ -19,9 +19,9 @@ func (r *run) pipeline(ctx context.Context, topo *slotmap.Topology) (*Results, e
 	end := r.deadline.Add(-r.margin())
 	soft, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
-	turn := r.nextTurn()
 	for {
-		groups, lost := assign(&p, topo, r.route, turn, time.Now())
+		r.newRound()
+		groups, lost := assign(&p, topo, r.route, r.route.turn, time.Now())
 		r.settleLost(&p, lost)
 		round := r.dispatch(ctx, soft, &p, groups)
 		if err := r.settle(ctx, &p, round); err != nil {
@@ -38,7 +38,7 @@ func (r *run) pipeline(ctx context.Context, topo *slotmap.Topology) (*Results, e
 			if p.giveUp() {
 				break
 			}
-			due, _ = p.next() // redirects are left, which have no error of their own to keep
+			due, _ = p.next() // redirects are left, which need no pause
 		}
 		topo = r.newerTopology(ctx, topo)
 		if err := sleepUntil(ctx, due); err != nil {
@@ -85,11 +85,40 @@ func (p *plan) giveUp() bool {
 		}
 		if pt.trouble == nil || pt.trouble.last == nil {
 			all = false
+			if pt.trouble != nil {
+				pt.trouble.due = time.Time{}
+			}
 			continue
 		}
 		pt.fail(pt.trouble.last)
 	}
 	return all
+}
+
+// align lets the pending parts of a slot, and those without a slot, go together when the
+// last of them may, so that they keep their order.
+func (p *plan) align() {
+	var due map[int32]time.Time
+	for i := range p.parts {
+		pt := &p.parts[i]
+		if pt.done || pt.trouble == nil || pt.trouble.due.IsZero() {
+			continue
+		}
+		if due == nil {
+			due = make(map[int32]time.Time)
+		}
+		if pt.trouble.due.After(due[pt.slot]) {
+			due[pt.slot] = pt.trouble.due
+		}
+	}
+	if due == nil {
+		return
+	}
+	for i := range p.parts {
+		if pt := &p.parts[i]; !pt.done && pt.trouble != nil {
+			pt.trouble.due = due[pt.slot]
+		}
+	}
 }
 
 // answered counts the commands that every node concerned has answered.

@@ -18,7 +18,8 @@ type target struct {
 // route is the caller's choice of node for the whole batch.
 type route struct {
 	options.Route
-	// turn rotates among the nodes that fit equally.
+	// turn rotates among the nodes that fit equally. A batch takes one turn, with or without a
+	// route: with two, it would skip every other of an even number of nodes.
 	turn int
 	// zone is the availability zone whose replicas are preferred.
 	zone string
@@ -72,7 +73,7 @@ func pickReplica(topo *slotmap.Topology, slot uint16, zone string, turn, attempt
 
 // resolveRoute checks that the caller's route names a node, after a refresh if need be.
 func (r *run) resolveRoute(ctx context.Context, topo *slotmap.Topology) (*slotmap.Topology, error) {
-	r.route = route{Route: r.opts.Route, turn: r.nextTurn(), zone: r.cfg.Zone}
+	r.route = route{Route: r.opts.Route, turn: r.nextTurn(r.opts.Route), zone: r.cfg.Zone}
 	if !r.route.given() {
 		return topo, nil
 	}

@@ -30,6 +30,10 @@ type run struct {
 	selects, blocking bool
 	// stale is whether a failure of this round may mean that the topology has changed.
 	stale bool
+	// looked is whether a redirect of this round to an unknown node has had the topology read anew.
+	looked bool
+	// dues holds when what failed in this round may be sent again, by number of failures.
+	dues [maxSteps + 1]time.Time
 }
 
 func (r *run) execute(ctx context.Context) (*Results, error) {
@@ -81,6 +85,22 @@ func (r *run) reachable(ctx context.Context) (bool, error) {
 		return true, nil
 	}
 	return err == nil, err
+}
+
+// newRound forgets what concerned the last round only.
+func (r *run) newRound() {
+	r.looked = false
+	clear(r.dues[:])
+}
+
+// due returns when a part that failed in this round for the n-th time may be sent again: the
+// same moment for all of them, so that they go together and in their order.
+func (r *run) due(n int) time.Time {
+	n = min(n, maxSteps)
+	if r.dues[n].IsZero() {
+		r.dues[n] = time.Now().Add(backoff(n))
+	}
+	return r.dues[n]
 }
 
 // refreshPatience bounds how long a batch waits for a look at the topology before it goes

@@ -3,7 +3,7 @@ package executor
 import (
 	"context"
 	"errors"
-	"fmt"
+	"slices"
 	"time"
 
 	"github.com/valkeybatch/valkeybatch/internal/node"
@@ -43,6 +43,7 @@ func (r *run) settle(ctx context.Context, p *plan, round []sent) error {
 			}
 		}
 	}
+	p.align()
 	return nil
 }
 
@@ -58,35 +59,46 @@ func limitError(err error) error {
 // settleError decides on a part that the node answered with an error.
 func (r *run) settleError(ctx context.Context, pt *part, f resp.Frame) {
 	it := r.items[pt.cmd]
-	switch code := f.ErrorCode(); classify(code) {
+	err := serverError(f, it, pt.node)
+	switch classify(err.Code) {
 	case redirected:
-		if r.follow(ctx, pt, f.ErrorText(), it) {
+		if r.follow(ctx, pt, err, it) {
 			return
 		}
 	case passing:
-		if r.opts.RetryServerError && !(it.scripted() && raisedInside(f.ErrorText())) {
-			r.wait(pt, serverError(f, it, pt.node), code)
+		if r.opts.RetryServerError && !(it.scripted() && raisedInside(err.Message)) {
+			r.wait(pt, err, it)
 			return
 		}
-		if code != "TRYAGAIN" {
+		if err.Code != "TRYAGAIN" {
 			r.cfg.Map.Trigger() // the next batch should find the right node
 		}
 	}
-	pt.fail(serverError(f, it, pt.node))
+	pt.fail(err)
 }
+
+// settledRedirects is how many redirects are followed at once, and are nothing but the way
+// to the right node. More of them are a disagreement between nodes, which may last.
+const settledRedirects = 3
 
 // follow makes a part go where a redirect points, if the redirect is to be believed: well
 // formed, about the command's own slot, to a node of the deployment, and not one too many.
-func (r *run) follow(ctx context.Context, pt *part, text string, it item) bool {
+// Any of it can be a script's own words, said after it has run: a script is never sent back
+// to a node that redirected it, so that no node runs it twice.
+func (r *run) follow(ctx context.Context, pt *part, reply *CommandError, it item) bool {
 	if !r.cluster || pt.slot == keyless {
 		return false
 	}
-	rd, ok := parseRedirect(text, pt.node)
+	rd, ok := parseRedirect(reply.Message, pt.node)
 	if !ok || rd.slot != pt.slot {
 		return false
 	}
 	topo := r.cfg.Map.Load()
 	if !topo.Has(rd.addr) {
+		if r.looked {
+			return false // one look a round is enough for all that it has to show
+		}
+		r.looked = true
 		fresh, err := r.cfg.Map.Refresh(ctx)
 		if err != nil || !fresh.Has(rd.addr) {
 			return false
@@ -97,6 +109,12 @@ func (r *run) follow(ctx context.Context, pt *part, text string, it item) bool {
 	if t.redirects >= r.cfg.MaxRedirects {
 		return false
 	}
+	if it.scripted() {
+		t.asked = append(t.asked, pt.node)
+		if slices.Contains(t.asked, rd.addr) {
+			return false
+		}
+	}
 	t.redirects++
 	t.to, t.asking, t.due = rd.addr, rd.ask, time.Time{}
 	if rd.ask {
@@ -104,9 +122,10 @@ func (r *run) follow(ctx context.Context, pt *part, text string, it item) bool {
 	} else {
 		r.learnMoved(rd, pt.node, it)
 	}
-	if t.redirects > 3 {
-		// Nodes that send a command to and fro need a moment to agree.
-		t.due = time.Now().Add(backoff(t.redirects - 3))
+	if t.redirects > settledRedirects {
+		// Nodes that send a command to and fro need a moment to agree. If the time is too
+		// short for that, the redirect stays in place and the other results are not lost.
+		t.last, t.due = reply, r.due(t.redirects-settledRedirects)
 	}
 	return true
 }
@@ -126,21 +145,23 @@ func (r *run) learnMoved(rd redirect, from string, it item) {
 }
 
 // wait puts a part off that was refused for a passing condition.
-func (r *run) wait(pt *part, err *CommandError, code string) {
+func (r *run) wait(pt *part, err *CommandError, it item) {
 	t := pt.troubled()
-	t.last = err
+	t.last, t.asked = err, nil
 	t.attempts++
-	t.due = time.Now().Add(backoff(t.attempts))
-	if code == "TRYAGAIN" && t.asking {
+	t.due = r.due(t.attempts)
+	if err.Code == "TRYAGAIN" && t.asking {
 		topo := r.cfg.Map.Load()
 		if owner, ok := topo.Primary(uint16(pt.slot)); ok && owner == t.owner {
 			return // the slot is still migrating: ask the importing node again
 		}
 	}
 	t.to, t.asking = "", false
-	switch code {
+	switch err.Code {
 	case "READONLY":
-		r.cfg.Pool.Get(pt.node).Recycle() // a name may lead to another server by now
+		if !it.scripted() {
+			r.cfg.Pool.Get(pt.node).Recycle() // a name may lead to another server by now
+		}
 		r.stale = true
 	case "CLUSTERDOWN", "MASTERDOWN":
 		r.stale = true
@@ -154,7 +175,7 @@ func (r *run) settleUnanswered(pt *part, state node.State, failure error) {
 	if state == node.Unknown {
 		err.Outcome = Unknown
 	}
-	if errors.Is(failure, context.DeadlineExceeded) || errors.Is(failure, context.Canceled) {
+	if interrupted(failure) {
 		// Time is up. What was only a retry keeps its error; the rest ends the batch.
 		if t.last == nil {
 			return
@@ -167,22 +188,35 @@ func (r *run) settleUnanswered(pt *part, state node.State, failure error) {
 		pt.fail(err)
 		return
 	}
-	err.Message = fmt.Sprintf("%s: %v", pt.node, failure)
-	if t.last != nil && t.last.Outcome == Unknown {
-		err.Outcome = Unknown // an earlier try may have taken effect
-	}
+	err.Message = failure.Error() // names the node
 	r.stale = true
 	retry := r.opts.RetryConnectionError
 	if state == node.NotSent {
-		retry = retry || t.attempts < unsentAttempts
+		retry = retry || (t.attempts < unsentAttempts && !hangs(failure))
 	}
 	if !retry {
 		r.cfg.Map.Trigger() // for the batches to come
 		pt.fail(err)
 		return
 	}
-	t.last = err
+	t.last, t.asked = err, nil
+	t.unsure = t.unsure || state == node.Unknown
 	t.attempts++
 	t.to, t.asking = "", false
-	t.due = time.Now().Add(backoff(t.attempts))
+	t.due = r.due(t.attempts)
+}
+
+// hangs reports whether a node could not be connected to because it does not answer. To wait
+// for it once more would hold up the other nodes' results.
+func hangs(failure error) bool {
+	var lost *node.ConnectionError
+	return errors.As(failure, &lost) && errors.Is(failure, context.DeadlineExceeded)
+}
+
+// interrupted reports whether a sub-pipeline failed because the batch's own time was up. A
+// dial that took too long is a timeout as well, but the node's.
+func interrupted(failure error) bool {
+	var lost *node.ConnectionError
+	return !errors.As(failure, &lost) &&
+		(errors.Is(failure, context.DeadlineExceeded) || errors.Is(failure, context.Canceled))
 }

@@ -46,7 +46,7 @@ func (c *cutConn) Write(b []byte) (int, error) {
 }
 
 // TestCutMidWrite: wherever a write is cut, the commands whose last byte was not written are
-// not sent, those the server answered are acknowledged, and those it read are never not sent.
+// not sent, those the server answered are acknowledged, the others are unknown.
 func TestCutMidWrite(t *testing.T) {
 	large := strings.Repeat("L", node.LargeArg+10)
 	commands := [][][]byte{command("ECHO", "a"), command("ECHO", large), command("NOREPLY"), command("ECHO", "after")}
@@ -56,17 +56,12 @@ func TestCutMidWrite(t *testing.T) {
 		total += resp.CommandSize(c)
 		ends = append(ends, total)
 	}
-	var mu sync.Mutex
-	var read []string
 	addr := startRaw(t, func(p *peer) {
 		for {
 			args, err := p.read()
 			if err != nil {
 				return
 			}
-			mu.Lock()
-			read = append(read, args[0])
-			mu.Unlock()
 			if args[0] == "NOREPLY" {
 				io.Copy(io.Discard, p.br)
 				return
@@ -82,7 +77,6 @@ func TestCutMidWrite(t *testing.T) {
 		if cut >= total {
 			continue
 		}
-		read = nil
 		n := newPool(t, node.Config{Dialer: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			c, err := (&net.Dialer{}).DialContext(ctx, network, addr)
 			if err != nil {
@@ -144,6 +138,8 @@ func TestCutQueued(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	mu.Lock()
+	defer mu.Unlock()
 	acknowledged := 0
 	for i, b := range batches {
 		for j := range each {
@@ -173,7 +169,6 @@ func stall(t *testing.T) (addr string, release func(), read <-chan string) {
 		if _, err := p.read(); err != nil {
 			return
 		}
-		p.Conn.(*net.TCPConn).SetReadBuffer(4096)
 		p.say("+FIRST\r\n")
 		<-gate
 		for {

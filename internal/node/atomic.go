@@ -77,6 +77,9 @@ func (e *exclusive) doAtomic(ctx context.Context, t Target, b *Batch) {
 		if t.Asking {
 			if err := primeAsking(ctx, l.c); err != nil {
 				l.release(false)
+				if ctx.Err() != nil {
+					err = interrupted(e.node.addr, "beginning the transaction", ctx.Err())
+				}
 				if attempt < staleAttempts && stale(ctx, err) {
 					continue
 				}

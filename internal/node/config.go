@@ -39,7 +39,8 @@ type Config struct {
 	IdleTimeout time.Duration
 	// Logger takes the few things worth telling an operator. Default: none.
 	Logger *slog.Logger
-	// Dialer opens the transport connections. Default: a net.Dialer with TCP keep-alive.
+	// Dialer opens the transport connections. Default: a net.Dialer with TCP keep-alive and,
+	// on Linux, an end to resending after 30 s.
 	Dialer func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
@@ -57,7 +58,7 @@ func (c Config) withDefaults() Config {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.Dialer == nil {
-		d := &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
+		d := &net.Dialer{Control: dialControl, KeepAliveConfig: net.KeepAliveConfig{
 			Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3,
 		}}
 		c.Dialer = d.DialContext

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"fmt"
 )
@@ -42,6 +43,15 @@ func (e *ConnectionError) Error() string { return fmt.Sprintf("%s: %s: %v", e.Ad
 
 // Unwrap returns the cause.
 func (e *ConnectionError) Unwrap() error { return e.Err }
+
+// failed returns a ConnectionError. A cause that is a timeout of this package's own (of a dial,
+// say) loses its type: only a caller's own context may look like one.
+func failed(addr, op string, err error) *ConnectionError {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		err = errors.New(err.Error())
+	}
+	return &ConnectionError{Addr: addr, Op: op, Err: err}
+}
 
 // What a LimitError can be about.
 const (

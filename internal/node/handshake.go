@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"strings"
 
@@ -28,14 +29,14 @@ func (n *Node) open(ctx context.Context, replica bool) (*conn, error) {
 	defer cancel()
 	sock, err := cfg.Dialer(ctx, "tcp", n.addr)
 	if err != nil {
-		return nil, &ConnectionError{Addr: n.addr, Op: OpDial, Err: err}
+		return nil, failed(n.addr, OpDial, err)
 	}
 	nc := sock
 	if cfg.TLS != nil {
 		encrypted := tls.Client(sock, n.tlsConfig())
 		if err := encrypted.HandshakeContext(ctx); err != nil {
 			sock.Close()
-			return nil, &ConnectionError{Addr: n.addr, Op: OpHandshake, Err: err}
+			return nil, failed(n.addr, OpHandshake, err)
 		}
 		nc = encrypted
 	}
@@ -139,7 +140,7 @@ func (c *conn) request(ctx context.Context, commands ...[]string) (*Batch, error
 	}
 	if err != nil {
 		c.close(err)
-		return nil, &ConnectionError{Addr: c.addr, Op: OpHandshake, Err: err}
+		return nil, handshakeFailed(c.addr, err)
 	}
 	return b, nil
 }
@@ -149,9 +150,18 @@ func (c *conn) answers(ctx context.Context, b *Batch) ([]resp.Frame, error) {
 	c.awaitOrClose(ctx, b)
 	if b.err != nil {
 		c.close(b.err)
-		return nil, &ConnectionError{Addr: c.addr, Op: OpHandshake, Err: b.err}
+		return nil, handshakeFailed(c.addr, b.err)
 	}
 	return b.replies, nil
+}
+
+// handshakeFailed is the error of a connection that did not get through its handshake.
+func handshakeFailed(addr string, err error) error {
+	var limit *LimitError
+	if errors.As(err, &limit) {
+		err = &resp.ProtocolError{Reason: limit.Error()} // not a limit of the caller's
+	}
+	return failed(addr, OpHandshake, err)
 }
 
 // awaitOrClose waits for a batch and closes the connection when the context ends first.

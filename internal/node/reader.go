@@ -54,7 +54,7 @@ func (r *reader) run() error {
 			if errors.Is(err, io.EOF) {
 				err = errLost
 			}
-			return &ConnectionError{Addr: r.c.addr, Op: OpLost, Err: err}
+			return failed(r.c.addr, OpLost, err)
 		}
 	}
 }

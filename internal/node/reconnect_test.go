@@ -96,11 +96,22 @@ func TestDialTimeout(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close() // accepts in the kernel and never answers HELLO
-	for _, target := range []node.Target{ordinary, blocking, {Class: node.Atomic}} {
-		n := newPool(t, node.Config{DialTimeout: 50 * time.Millisecond}).Get(l.Addr().String())
-		b := do(t, n, target, command("PING"))
-		wantConnectionError(t, b, node.OpHandshake)
-		wantOutcome(t, b, "not sent")
+	hang := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		return (&net.Dialer{Deadline: time.Now().Add(-time.Hour)}).DialContext(ctx, network, addr)
+	}
+	for _, tc := range []struct {
+		op     string
+		dialer func(context.Context, string, string) (net.Conn, error)
+	}{{node.OpHandshake, nil}, {node.OpDial, hang}} {
+		for _, target := range []node.Target{ordinary, blocking, {Class: node.Atomic}} {
+			n := newPool(t, node.Config{DialTimeout: 50 * time.Millisecond, Dialer: tc.dialer}).Get(l.Addr().String())
+			b := do(t, n, target, command("PING"))
+			wantConnectionError(t, b, tc.op)
+			wantOutcome(t, b, "not sent")
+			if errors.Is(b.Err(), context.DeadlineExceeded) {
+				t.Errorf("%v looks like the caller's own deadline", b.Err())
+			}
+		}
 	}
 }
 

@@ -230,7 +230,12 @@ func TestRedisServer(t *testing.T) {
 	s := valkeytest.StartServer(t, valkeytest.Binary("redis-server"))
 	n := getNode(t, s.Addr())
 	wantOK(t, do(t, n, ordinary, command("SET", "k", "v"), command("GET", "k")), "+OK\r\n", bulk("v"))
-	b := do(t, n, transaction, command("GET", "k"))
+	// It refuses READONLY outside of a cluster; a standalone replica serves reads as it is.
+	wantOK(t, do(t, n, node.Target{Replica: true}, command("GET", "k")), bulk("v"))
+	b := do(t, newPool(t, node.Config{Cluster: true}).Get(s.Addr()), node.Target{Replica: true}, command("GET", "k"))
+	wantConnectionError(t, b, node.OpHandshake)
+	wantOutcome(t, b, "not sent")
+	b = do(t, n, transaction, command("GET", "k"))
 	wantOK(t, b, "+QUEUED\r\n")
 	if string(b.Exec()) != "*1\r\n"+bulk("v") {
 		t.Errorf("EXEC: %q", b.Exec())
@@ -258,5 +263,27 @@ func BenchmarkDo(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*size), "ns/command")
 		})
+	}
+}
+
+// TestReplica: READONLY connections read from a cluster's replica, and writes point to its
+// primary.
+func TestReplica(t *testing.T) {
+	c := valkeytest.SharedCluster(t)
+	primary := c.Primaries()[0]
+	key := c.KeyFor(t, primary, valkeytest.Key(t))
+	p := newPool(t, node.Config{Cluster: true})
+	wantOK(t, do(t, p.Get(primary.Addr()), ordinary, command("SET", key, "v"), command("WAIT", "1", "5000")), "+OK\r\n", ":1\r\n")
+	n := p.Get(c.Replicas(primary)[0].Addr())
+	for _, class := range []node.Class{node.Ordinary, node.Bulk, node.Blocking} {
+		wantOK(t, do(t, n, node.Target{Class: class, Replica: true}, command("GET", key)), bulk("v"))
+		b := do(t, n, node.Target{Class: class}, command("GET", key))
+		if f, _ := b.Reply(0); f.ErrorCode() != "MOVED" {
+			t.Errorf("without READONLY: %q", f)
+		}
+	}
+	b := do(t, n, node.Target{Class: node.Atomic, Replica: true}, command("GET", key))
+	if string(b.Exec()) != "*1\r\n"+bulk("v") {
+		t.Errorf("EXEC: %q %v", b.Exec(), b.Err())
 	}
 }

@@ -152,7 +152,7 @@ func (c *conn) stopWriting() {
 // writeFailed ends the connection after a failed write. What was answered before is read
 // still. c.mu is held.
 func (c *conn) writeFailed(err error) {
-	c.fail(&ConnectionError{Addr: c.addr, Op: OpLost, Err: err})
+	c.fail(failed(c.addr, OpLost, err))
 	c.sock.SetReadDeadline(time.Now().Add(drainTime))
 	c.stopWriting()
 }

@@ -61,9 +61,12 @@ func newBackend(cfg *config.Config, logger *slog.Logger) (*backend, error) {
 		if err := client.Health(ctx); err != nil {
 			return err
 		}
-		// A deployment that answers is of no use before its topology is known.
+		// A deployment that answers is of no use before its topology is known. At the start that
+		// is a moment away: waiting for it makes the very first check tell.
 		if topology.Load() == nil {
-			return errors.Join(slotmap.ErrNoTopology, topology.Err())
+			if _, err := topology.Refresh(ctx); err != nil {
+				return errors.Join(slotmap.ErrNoTopology, err)
+			}
 		}
 		return nil
 	}

@@ -118,3 +118,6 @@ func (s *Service) executeBatch(ctx context.Context, req *valkeybatchv1.ExecuteBa
 	}
 	return newResponse(req.GetBatch().GetCommands(), results), nil
 }
+
+// InFlight returns how many batches, and how many bytes of theirs, are carried out at this moment.
+func (s *Service) InFlight() (batches, bytes int64) { return s.admission.InFlight() }

@@ -26,7 +26,6 @@ const (
 
 func main() {
 	server := flag.String("server", "bin/valkeybatch-server", "the server's binary; empty runs the cluster alone")
-	listen := flag.String("listen", "127.0.0.1:7400", "where the server listens")
 	port := flag.Int("port", 7001, "first of the nodes' ports; 0 picks free ones")
 	timeout := flag.Duration("start-timeout", time.Minute, "how long the cluster may take to form")
 	flag.Usage = func() {
@@ -39,13 +38,13 @@ func main() {
 	runtime.LockOSThread()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	if err := run(ctx, *server, *listen, *port, *timeout, flag.Args()); err != nil {
+	if err := run(ctx, *server, *port, *timeout, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "cluster:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, server, listen string, port int, timeout time.Duration, args []string) (err error) {
+func run(ctx context.Context, server string, port int, timeout time.Duration, args []string) (err error) {
 	config := local.ClusterConfig{Primaries: primaries, Replicas: replicas}
 	if port != 0 {
 		for i := range primaries * (1 + replicas) {
@@ -82,7 +81,7 @@ func run(ctx context.Context, server, listen string, port int, timeout time.Dura
 		<-ctx.Done()
 		return nil
 	}
-	return serve(ctx, server, append([]string{"--listen", listen, "--valkey", strings.Join(seeds, ",")}, args...))
+	return serve(ctx, server, append([]string{"--valkey", strings.Join(seeds, ",")}, args...))
 }
 
 // serve runs the server until ctx ends, then asks it to end and waits until it has.

@@ -26,7 +26,7 @@ func TestClusterRunsAndEnds(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, filepath.Join(dir, "local-cluster"),
-		"--server", filepath.Join(dir, "valkeybatch-server"), "--listen", addr, "--port", "0", "--", "--log-format", "json")
+		"--server", filepath.Join(dir, "valkeybatch-server"), "--port", "0", "--", "--listen", addr, "--log-format", "json")
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 20 * time.Second
 	out, err := cmd.StdoutPipe()

@@ -5,14 +5,15 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
 	"github.com/valkeybatch/valkeybatch/internal/valkeytest"
 )
 
-// own runs a test in front of deployments of its own, a standalone server (S) and a cluster
+// ownMatrix runs a test in front of deployments of its own, a standalone server (S) and a cluster
 // of three primaries without replicas (C), so that their counters hold only what the test sends.
-func own(t *testing.T, deployments string, flags []string, test func(t *testing.T, e *env)) {
+func ownMatrix(t *testing.T, deployments string, flags []string, test func(t *testing.T, e *env)) {
 	t.Helper()
 	for _, d := range deployments {
 		t.Run(string(d), func(t *testing.T) {
@@ -61,8 +62,8 @@ func (e *env) others(without *valkeytest.Server) []*valkeytest.Server {
 	return out
 }
 
-// wantError fails the test unless the value is an error with exactly these parts.
-func wantError(t testing.TB, v *valkeybatchv1.Value, code, message string, outcome valkeybatchv1.Outcome, node string) {
+// wantCommandError fails the test unless the value is an error with exactly these parts.
+func wantCommandError(t testing.TB, v *valkeybatchv1.Value, code, message string, outcome valkeybatchv1.Outcome, node string) {
 	t.Helper()
 	type parts struct{ Code, Message, Outcome, Node string }
 	got := v.GetErrorValue()
@@ -83,16 +84,10 @@ func (f failure) wantMetadata(t testing.TB, want map[string]string) {
 			got[key] = value
 		}
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("metadata of %q (-want +got):\n%s", f.message, diff)
 	}
 }
 
 // number is strconv.Itoa for slots and figures of any type.
 func number[T ~int | ~uint16 | ~int64](n T) string { return strconv.FormatInt(int64(n), 10) }
-
-const (
-	notExecuted = valkeybatchv1.Outcome_OUTCOME_NOT_EXECUTED
-	failed      = valkeybatchv1.Outcome_OUTCOME_FAILED
-	unknown     = valkeybatchv1.Outcome_OUTCOME_UNKNOWN
-)

@@ -30,35 +30,47 @@ func TestAcceptance053_IncrOnTextLeavesNeighboursAlone(t *testing.T) {
 		r := e.batch(cmd("SET", e.k("s"), "text"), cmd("INCR", e.k("s")), cmd("INCR", e.k("n")), cmd("GET", e.k("s")))
 		e.want(t, r, "OK", "!ERR value is not an integer or out of range", "1", `"text"`)
 		values := e.must(t, r)
-		wantError(t, values[1], "ERR", "ERR value is not an integer or out of range", failed, e.owner(t, e.k("s")).Addr())
+		wantCommandError(t, values[1], "ERR", "ERR value is not an integer or out of range", ran, e.owner(t, e.k("s")).Addr())
 	})
 }
 
 func TestAcceptance054_QueueTimeErrorDiscardsTheTransaction(t *testing.T) {
 	matrix(t, "SC", "A", func(t *testing.T, e *env) {
-		for name, c := range map[string]struct {
-			bad     []string
-			says    string
-			command string
-		}{
-			"arity":           {[]string{"INCR", e.k("n"), "extra"}, "ERR wrong number of arguments for 'incr' command", "incr"},
-			"unknown command": {[]string{"NOSUCHCOMMAND", e.k("n")}, "ERR unknown command 'NOSUCHCOMMAND'", "nosuchcommand"},
-		} {
-			t.Run(name, func(t *testing.T) {
-				batch := atomicBatch(cmd("SET", e.k("s"), "v"), cmd("INCR", e.k("n")), cmd(c.bad...), cmd(c.bad...))
-				for _, r := range []request{batch, batch.raise()} {
-					f := e.fail(t, r, codes.InvalidArgument)
-					if !strings.Contains(f.message, c.says) {
-						t.Errorf("message %q does not say %q", f.message, c.says)
-					}
-					f.wantMetadata(t, map[string]string{
-						"transaction": "EXECABORT", "index": "2", "command": c.command, "code": "ERR",
-						"outcome": "OUTCOME_NOT_EXECUTED", "failed_count": "2", "node": e.owner(t, e.k("s")).Addr(),
-					})
-				}
-				e.want(t, pipeline(cmd("EXISTS", e.k("s"), e.k("n"))), "0")
+		batch := func() request {
+			bad := cmd("INCR", e.k("n"), "extra")
+			return atomicBatch(cmd("SET", e.k("s"), "v"), cmd("INCR", e.k("n")), bad, cmd("GET", e.k("s")), bad)
+		}
+		for _, r := range []request{batch(), batch().raise()} {
+			f := e.fail(t, r, codes.InvalidArgument)
+			if !strings.Contains(f.message, "ERR wrong number of arguments for 'incr' command") {
+				t.Errorf("message %q", f.message)
+			}
+			f.wantMetadata(t, map[string]string{
+				"transaction": "EXECABORT", "index": "2", "command": "incr", "code": "ERR",
+				"outcome": "OUTCOME_NOT_EXECUTED", "failed_count": "2", "node": e.owner(t, e.k("s")).Addr(),
 			})
 		}
+		e.want(t, pipeline(cmd("EXISTS", e.k("s"), e.k("n"))), "0")
+	})
+}
+
+// No node is asked to queue a command that the deployment does not know.
+func TestAcceptance054_UnknownCommandDiscardsTheTransaction(t *testing.T) {
+	matrix(t, "SC", "AP", func(t *testing.T, e *env) {
+		const says = "ERR unknown command 'nosuchcommand'"
+		r := e.batch(cmd("SET", e.k("s"), "v"), cmd("NOSUCHCOMMAND", e.k("n")), cmd("DEL", e.k("s")))
+		if !e.isAtomic {
+			e.want(t, r, "OK", "!"+says, "1")
+			wantCommandError(t, e.must(t, r)[1], "ERR", says, notExecuted, "")
+			return
+		}
+		f := e.fail(t, r, codes.InvalidArgument)
+		if !strings.Contains(f.message, says) {
+			t.Errorf("message %q", f.message)
+		}
+		f.wantMetadata(t, map[string]string{"transaction": "EXECABORT", "index": "1", "command": "nosuchcommand",
+			"code": "ERR", "outcome": "OUTCOME_NOT_EXECUTED", "failed_count": "1"})
+		e.want(t, pipeline(cmd("EXISTS", e.k("s"))), "0")
 	})
 }
 
@@ -73,7 +85,7 @@ func TestAcceptance054_QueueTimeErrorsMapByTheirPrefix(t *testing.T) {
 	f.wantMetadata(t, map[string]string{"transaction": "EXECABORT", "index": "1", "code": "NOPERM", "outcome": "OUTCOME_NOT_EXECUTED"})
 	s.want(t, pipeline(cmd("EXISTS", "k"), cmd("INCR", "n")), "0", "!"+refusal)
 	values := s.must(t, pipeline(cmd("INCR", "n")))
-	wantError(t, values[0], "NOPERM", refusal, notExecuted, server.Addr())
+	wantCommandError(t, values[0], "NOPERM", refusal, notExecuted, server.Addr())
 	s.fail(t, pipeline(cmd("INCR", "n")).raise(), codes.PermissionDenied)
 
 	// OOM likewise.

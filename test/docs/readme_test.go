@@ -113,7 +113,7 @@ func start(t *testing.T, root, how string) string {
 	address := freeAddress(t)
 	run := exec.Command("bash", "-c", how)
 	run.Dir = root
-	run.Env = append(os.Environ(), "VALKEYBATCH_LISTEN="+address, "MAKEFLAGS=")
+	run.Env = append(os.Environ(), "VALKEYBATCH_LISTEN="+address, "NODE_PORT=0", "MAKEFLAGS=")
 	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var out bytes.Buffer
 	run.Stdout, run.Stderr = &out, &out
