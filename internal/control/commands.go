@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,23 +18,25 @@ func (c *Client) Commands(ctx context.Context) ([]*command.Info, error) {
 	return c.commands(ctx, "COMMAND")
 }
 
-// CommandInfo returns what the deployment says of one command, or of a subcommand
-// ("config set" or "config|set"), and false when it has none of that name.
-func (c *Client) CommandInfo(ctx context.Context, name string) (*command.Info, bool, error) {
+// CommandInfo returns what the deployment says of one command and its subcommands, or of a
+// subcommand ("config set" or "config|set"): nothing when it has none of that name. A name
+// that the server keeps for another command (rename-command) is none.
+func (c *Client) CommandInfo(ctx context.Context, name string) ([]*command.Info, error) {
 	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == ' ' || r == '|' })
 	if len(words) == 0 || len(words) > 2 {
-		return nil, false, nil
+		return nil, nil
 	}
 	infos, err := c.commands(ctx, "COMMAND", "INFO", strings.Join(words, "|"))
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	for _, info := range infos {
-		if info.Name == strings.Join(words, " ") {
-			return info, true, nil
-		}
+	name = strings.Join(words, " ")
+	if !slices.ContainsFunc(infos, func(info *command.Info) bool { return info.Name == name }) {
+		return nil, nil
 	}
-	return nil, false, nil
+	return slices.DeleteFunc(infos, func(info *command.Info) bool {
+		return info.Name != name && !strings.HasPrefix(info.Name, name+" ")
+	}), nil
 }
 
 // commands asks the known nodes, one after the other's failure, for rows of COMMAND.

@@ -69,12 +69,15 @@ func TestCommandInfo(t *testing.T) {
 		"GET": "get", "config set": "config set", "CONFIG|SET": "config set", "config": "config",
 		"nosuch": "", "config nosuch": "", "get nosuch": "", "": "", "a b c": "", "{\r\n": "",
 	} {
-		info, ok, err := c.CommandInfo(within(t), name)
-		if err != nil || ok != (want != "") || ok && info.Name != want {
-			t.Errorf("%q: %+v, %v, %v", name, info, ok, err)
+		infos, err := c.CommandInfo(within(t), name)
+		if err != nil || (len(infos) > 0) != (want != "") || len(infos) > 0 && infos[0].Name != want {
+			t.Errorf("%q: %+v, %v", name, infos, err)
+		}
+		if container := want == "config"; container != (len(infos) > 1) {
+			t.Errorf("%q: %d answers, want subcommands of containers and of nothing else", name, len(infos))
 		}
 	}
-	if _, _, err := client(t, Config{Seeds: []string{"127.0.0.1:1"}}).CommandInfo(within(t), "get"); err == nil {
+	if _, err := client(t, Config{Seeds: []string{"127.0.0.1:1"}}).CommandInfo(within(t), "get"); err == nil {
 		t.Error("nobody is there")
 	}
 }

@@ -210,7 +210,7 @@ func (r *run) settleUnanswered(pt *part, state node.State, failure error) {
 // for it once more would hold up the other nodes' results.
 func hangs(failure error) bool {
 	var lost *node.ConnectionError
-	return errors.As(failure, &lost) && errors.Is(failure, context.DeadlineExceeded)
+	return errors.As(failure, &lost) && lost.Timeout
 }
 
 // interrupted reports whether a sub-pipeline failed because the batch's own time was up. A

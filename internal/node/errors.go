@@ -36,6 +36,8 @@ type ConnectionError struct {
 	Op string
 	// Err is the cause.
 	Err error
+	// Timeout is whether the node did not answer in time (to a dial, or to the handshake).
+	Timeout bool
 }
 
 // Error names the node, what failed and why.
@@ -47,10 +49,11 @@ func (e *ConnectionError) Unwrap() error { return e.Err }
 // failed returns a ConnectionError. A cause that is a timeout of this package's own (of a dial,
 // say) loses its type: only a caller's own context may look like one.
 func failed(addr, op string, err error) *ConnectionError {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+	timeout := errors.Is(err, context.DeadlineExceeded)
+	if timeout || errors.Is(err, context.Canceled) {
 		err = errors.New(err.Error())
 	}
-	return &ConnectionError{Addr: addr, Op: op, Err: err}
+	return &ConnectionError{Addr: addr, Op: op, Err: err, Timeout: timeout}
 }
 
 // What a LimitError can be about.

@@ -41,6 +41,7 @@ func TestReplyTypes(t *testing.T) {
 	s := valkeytest.SharedServer(t)
 	n := getNode(t, s.Addr())
 	key := valkeytest.Key(t)
+	do(t, n, ordinary, command("DEL", key))
 	for _, tc := range []struct {
 		args [][]byte
 		want string

@@ -21,8 +21,9 @@ import (
 type Source interface {
 	// Commands returns every command the deployment has.
 	Commands(ctx context.Context) ([]*command.Info, error)
-	// CommandInfo returns one command, or false if the deployment has none of that name.
-	CommandInfo(ctx context.Context, name string) (*command.Info, bool, error)
+	// CommandInfo returns one command with its subcommands, or nothing if the deployment has
+	// none of that name.
+	CommandInfo(ctx context.Context, name string) ([]*command.Info, error)
 }
 
 // Config is what a Registry works with. Base is required.
@@ -215,17 +216,17 @@ func (r *Registry) ask(name string) (known bool, err error) {
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
-	info, known, err := r.cfg.Source.CommandInfo(ctx, name)
+	infos, err := r.cfg.Source.CommandInfo(ctx, name)
 	if err != nil {
 		return false, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !known {
+	if len(infos) == 0 {
 		r.remember(name)
 		return false, nil
 	}
-	r.table.Store(r.table.Load().With([]*command.Info{info}))
+	r.table.Store(r.table.Load().With(infos))
 	return true, nil
 }
 

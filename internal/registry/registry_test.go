@@ -36,7 +36,7 @@ func (d *deployment) Commands(context.Context) ([]*command.Info, error) {
 	return out, d.err
 }
 
-func (d *deployment) CommandInfo(ctx context.Context, name string) (*command.Info, bool, error) {
+func (d *deployment) CommandInfo(ctx context.Context, name string) ([]*command.Info, error) {
 	d.mu.Lock()
 	d.count(name)
 	answer := d.answer
@@ -45,13 +45,15 @@ func (d *deployment) CommandInfo(ctx context.Context, name string) (*command.Inf
 		select {
 		case <-answer:
 		case <-ctx.Done():
-			return nil, false, ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	info, ok := d.infos[name]
-	return info, ok, d.err
+	if info, ok := d.infos[name]; ok {
+		return []*command.Info{info}, d.err
+	}
+	return nil, d.err
 }
 
 func (d *deployment) count(name string) {

@@ -19,9 +19,12 @@ const (
 )
 
 const (
-	// healthyInterval and failingInterval are the pauses between checks.
+	// healthyInterval is the pause between checks that succeed. After a failure it is
+	// firstFailing, doubled with every further one up to maxFailing: what passes at once, as
+	// while the server starts, is to be noticed at once.
 	healthyInterval = 3 * time.Second
-	failingInterval = time.Second
+	firstFailing    = 50 * time.Millisecond
+	maxFailing      = time.Second
 	// checkTimeout bounds one check.
 	checkTimeout = 4 * time.Second
 )
@@ -48,6 +51,7 @@ func (h *healthLoop) run(ctx context.Context) {
 		return
 	}
 	serving, first := false, true
+	pause := firstFailing
 	for {
 		checkCtx, cancel := context.WithTimeout(ctx, checkTimeout)
 		err := h.check(checkCtx)
@@ -64,11 +68,13 @@ func (h *healthLoop) run(ctx context.Context) {
 				h.logger.Warn("the deployment is not healthy: not serving", "error", err)
 			}
 		}
-		pause := failingInterval
+		wait := healthyInterval
 		if serving {
-			pause = healthyInterval
+			pause = firstFailing
+		} else {
+			wait, pause = pause, min(2*pause, maxFailing)
 		}
-		timer := time.NewTimer(pause)
+		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 			timer.Stop()

@@ -123,7 +123,6 @@ func TestAcceptance113_OnePrimaryHangs(t *testing.T) {
 		t.Errorf("results %q", got)
 	}
 	wantError(t, results[1], "CONNECTION", notExecuted, p[1].Addr())
-	t.Log(render(results[1]))
 }
 
 func TestAcceptance106_OneNodeRefusesItsPartOfAFanOut(t *testing.T) {
