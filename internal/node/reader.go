@@ -121,6 +121,10 @@ func (r *reader) begin(b []byte) error {
 		}
 	}
 	r.skip = r.cur.discard.Load()
+	r.scan.MaxDepth = r.c.cfg.MaxDepth
+	if r.got == r.cur.count && len(r.cur.ends) > r.cur.count {
+		r.scan.MaxDepth++ // EXEC's array is not the caller's: what counts are the replies in it
+	}
 	return nil
 }
 

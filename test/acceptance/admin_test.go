@@ -11,24 +11,33 @@ import (
 	"github.com/valkeybatch/valkeybatch/internal/valkeytest"
 )
 
+// Deployments are emptied and reconfigured: they are the test's own.
+func TestAcceptance013_014_030_034_Administration(t *testing.T) {
+	ownAdminMatrix(t, "SC", "AP", func(t *testing.T, e *env) {
+		t.Run("030_Management", func(t *testing.T) { testManagement(t, e) })
+		t.Run("034_ObjectAfterPolicy", func(t *testing.T) { testObjectAfterPolicy(t, e) })
+		if e.isCluster {
+			t.Run("013_014_FlushallAmongKeys", func(t *testing.T) { testFlushallAmongKeys(t, e) })
+		}
+	})
+}
+
 // No shard's data are left out: DBSIZE and FLUSHALL are the whole deployment's in a
 // pipeline, and the one node's in a transaction.
-func TestAcceptance013_014_FlushallAmongKeys(t *testing.T) {
-	ownAdminMatrix(t, "C", "AP", func(t *testing.T, e *env) {
-		if e.isAtomic {
-			e.want(t, e.batch(cmd("SET", e.k("k"), "bar"), cmd("GET", e.k("k")), cmd("FLUSHALL"), cmd("GET", e.k("k"))),
-				"OK", `"bar"`, "OK", "nil")
-			return
-		}
-		nodes := e.nodes.Primaries()
-		here, there := e.nodes.KeyFor(t, nodes[0], "k"), e.nodes.KeyFor(t, nodes[2], "k")
-		e.want(t, pipeline(cmd("SET", there, "v"), cmd("SET", here, "v")), "OK", "OK")
-		e.want(t, pipeline(
-			cmd("FLUSHALL"), cmd("SET", here, "bar"), cmd("GET", here), cmd("MGET", here, there), cmd("DBSIZE"),
-		), "OK", "OK", `"bar"`, `["bar" nil]`, "1")
-		e.want(t, pipeline(cmd("SET", there, "v"), cmd("DBSIZE"), cmd("FLUSHALL", "ASYNC"), cmd("DBSIZE"), cmd("GET", here)),
-			"OK", "2", "OK", "0", "nil")
-	})
+func testFlushallAmongKeys(t *testing.T, e *env) {
+	if e.isAtomic {
+		e.want(t, e.batch(cmd("SET", e.k("k"), "bar"), cmd("GET", e.k("k")), cmd("FLUSHALL"), cmd("GET", e.k("k"))),
+			"OK", `"bar"`, "OK", "nil")
+		return
+	}
+	nodes := e.nodes.Primaries()
+	here, there := e.nodes.KeyFor(t, nodes[0], "k"), e.nodes.KeyFor(t, nodes[2], "k")
+	e.want(t, pipeline(cmd("SET", there, "v"), cmd("SET", here, "v")), "OK", "OK")
+	e.want(t, pipeline(
+		cmd("FLUSHALL"), cmd("SET", here, "bar"), cmd("GET", here), cmd("MGET", here, there), cmd("DBSIZE"),
+	), "OK", "OK", `"bar"`, `["bar" nil]`, "1")
+	e.want(t, pipeline(cmd("SET", there, "v"), cmd("DBSIZE"), cmd("FLUSHALL", "ASYNC"), cmd("DBSIZE"), cmd("GET", here)),
+		"OK", "2", "OK", "0", "nil")
 }
 
 func TestAcceptance027_PubSub(t *testing.T) {
@@ -110,40 +119,35 @@ var managementRows = []row{
 	{"CONFIG SET timeout 0", "OK"},
 }
 
-func TestAcceptance030_Management(t *testing.T) {
-	ownAdminMatrix(t, "SC", "AP", func(t *testing.T, e *env) {
-		home := e.owner(t, e.tag)
-		e.groupAs(t, managementRows, func(commands ...*valkeybatchv1.Command) request {
-			return e.routed(e.batch(commands...))
-		})
-		if !e.isCluster {
-			return
-		}
-		for _, other := range e.nodes.Primaries() {
-			if calls := other.CommandStats(t, "flushdb"); (calls > 0) != (other == home) {
-				t.Errorf("%s ran FLUSHDB %d times, the route is to %s", other.Addr(), calls, home.Addr())
-			}
-			other.MustDo(t, "CONFIG", "RESETSTAT")
-		}
+func testManagement(t *testing.T, e *env) {
+	home := e.owner(t, e.tag)
+	e.groupAs(t, managementRows, func(commands ...*valkeybatchv1.Command) request {
+		return e.routed(e.batch(commands...))
 	})
+	if !e.isCluster {
+		return
+	}
+	for _, other := range e.nodes.Primaries() {
+		if calls := other.CommandStats(t, "flushdb"); (calls > 0) != (other == home) {
+			t.Errorf("%s ran FLUSHDB %d times, the route is to %s", other.Addr(), calls, home.Addr())
+		}
+		other.MustDo(t, "CONFIG", "RESETSTAT")
+	}
 }
 
-// The statistics and the saving of a batch's own commands.
-func TestAcceptance034_ObjectAfterPolicy(t *testing.T) {
-	ownAdminMatrix(t, "SC", "AP", func(t *testing.T, e *env) {
-		e.group(t, []row{
-			{"CONFIG SET maxmemory-policy allkeys-lfu", "OK"},
-			{"SET @k v", "OK"},
-			{"OBJECT FREQ @k", `re:\d+`},
-			{"OBJECT IDLETIME @k", "!ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."},
-			{"CONFIG SET maxmemory-policy allkeys-lru", "OK"},
-			{"SET @k v", "OK"},
-			{"OBJECT IDLETIME @k", `re:\d+`},
-			{"OBJECT REFCOUNT @k", "re:[12]"}, // a transaction holds the queued argument too
-			{"OBJECT ENCODING @k", `"embstr"`},
-			{"OBJECT FREQ @k", "!ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."},
-			{"CONFIG SET maxmemory-policy noeviction", "OK"},
-		})
+func testObjectAfterPolicy(t *testing.T, e *env) {
+	e.group(t, []row{
+		{"CONFIG SET maxmemory-policy allkeys-lfu", "OK"},
+		{"SET @k v", "OK"},
+		{"OBJECT FREQ @k", `re:\d+`},
+		{"OBJECT IDLETIME @k", "!ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."},
+		{"CONFIG SET maxmemory-policy allkeys-lru", "OK"},
+		{"SET @k v", "OK"},
+		{"OBJECT IDLETIME @k", `re:\d+`},
+		{"OBJECT REFCOUNT @k", "re:[12]"}, // a transaction holds the queued argument too
+		{"OBJECT ENCODING @k", `"embstr"`},
+		{"OBJECT FREQ @k", "!ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."},
+		{"CONFIG SET maxmemory-policy noeviction", "OK"},
 	})
 }
 

@@ -238,9 +238,10 @@ func TestAcceptance123_EmptyAtomicBatch(t *testing.T) {
 			nodes = e.nodes.Primaries() // replicas hear late of what other tests did
 		}
 		w := watchNodes(t, nodes...)
-		e.want(t, atomicBatch())
-		e.want(t, atomicBatch().raise())
-		e.want(t, atomicBatch().within(e.isCluster, patience))
+		none := []string{}
+		e.want(t, atomicBatch(), none...)
+		e.want(t, atomicBatch().raise(), none...)
+		e.want(t, atomicBatch().within(e.isCluster, patience), none...)
 		w.nothingSent(t)
 	})
 }
