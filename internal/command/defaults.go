@@ -24,6 +24,7 @@ var defaultDenied = map[string]string{
 	"client kill":    "end other clients' connections",
 	"client pause":   "hold up other clients",
 	"client unpause": "end a pause that an operator began",
+	"client unblock": "end other callers' waits",
 
 	"json.debug keytable-corrupt": "corrupt a node",
 	"json.debug keytable-clear":   "corrupt a node",

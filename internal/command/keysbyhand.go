@@ -61,8 +61,8 @@ func migrateKeys(args [][]byte, dst []int) ([]int, error) {
 		case equalFold(args[i], "AUTH2"):
 			i += 2
 		case equalFold(args[i], "KEYS"):
-			if i+1 >= len(args) {
-				return dst, &MalformedError{Command: "migrate", Reason: "KEYS without keys"}
+			if i+1 == len(args) {
+				break // no keys follow: the server then takes the empty one
 			}
 			for i++; i < len(args); i++ {
 				dst = append(dst, i)

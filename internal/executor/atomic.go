@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/valkeybatch/valkeybatch/internal/node"
 	"github.com/valkeybatch/valkeybatch/internal/resp"
@@ -18,10 +19,8 @@ func (r *run) atomic(ctx context.Context, topo *slotmap.Topology) (*Results, err
 	if err != nil {
 		return nil, err
 	}
-	for i := range r.items {
-		if args := r.batch.Commands[i]; r.items[i].info == nil {
-			return nil, &DiscardedError{Index: i, Command: r.items[i].name(args), Err: unknownCommand(args), Failed: 1}
-		}
+	if err := r.unknownCommands(); err != nil {
+		return nil, err
 	}
 	end := r.deadline.Add(-r.margin())
 	tx := part{slot: slot}
@@ -46,6 +45,26 @@ func (r *run) atomic(ctx context.Context, topo *slotmap.Topology) (*Results, err
 			return nil, r.deadlineError(ctx, 0)
 		}
 	}
+}
+
+// unknownCommands returns the error of a transaction with commands that the deployment does
+// not know, which it would refuse to queue; nil if there are none.
+func (r *run) unknownCommands() error {
+	var discarded *DiscardedError
+	for i := range r.items {
+		switch {
+		case r.items[i].info != nil:
+		case discarded != nil:
+			discarded.Failed++
+		default:
+			args := r.batch.Commands[i]
+			discarded = &DiscardedError{Index: i, Command: r.items[i].name(args), Err: unknownCommand(args), Failed: 1}
+		}
+	}
+	if discarded == nil {
+		return nil
+	}
+	return discarded
 }
 
 // oneSlot returns the slot in which all keys of the batch lie, or keyless.
@@ -138,7 +157,7 @@ func (r *run) settleAtomic(ctx context.Context, tx *part, nb *node.Batch) (*Resu
 				return r.settleRefusal(ctx, tx, i, r.items[i].name(r.batch.Commands[i]), f, refusedAtQueueing(nb))
 			}
 		}
-		return r.settleRefusal(ctx, tx, -1, "exec", nb.Exec(), 0)
+		return r.settleRefusal(ctx, tx, -1, "exec", abortCause(nb.Exec()), 0)
 	}
 	if ctx.Err() != nil {
 		return nil, r.deadlineError(ctx, 0)
@@ -159,6 +178,15 @@ func (r *run) settleAtomic(ctx context.Context, tx *part, nb *node.Batch) (*Resu
 		return r.atomicGivenUp(ctx, tx)
 	}
 	return nil, nil
+}
+
+// abortCause returns the error for which EXEC itself was refused, which Valkey wraps, or the
+// error as it is.
+func abortCause(f resp.Frame) resp.Frame {
+	if cause, ok := strings.CutPrefix(f.ErrorText(), "EXECABORT Transaction discarded because of: "); ok {
+		return resp.Frame(resp.AppendError(nil, cause))
+	}
+	return f
 }
 
 // refusedAtQueueing counts the commands that the node would not queue.

@@ -73,7 +73,8 @@ func (r *run) send(ctx context.Context, p *plan, s *sent, cancelRound context.Ca
 	s.encode(r, p)
 	class := node.Ordinary
 	switch {
-	case r.blocking && s.blocks(r, p):
+	case r.selects, r.blocking && s.blocks(r, p):
+		// A connection to itself: nobody else waits, or finds themselves in another database.
 		class = node.Blocking
 	case s.batch.Bytes() > r.cfg.BulkBytes || s.batch.Len() > r.cfg.BulkCommands:
 		class = node.Bulk
@@ -112,8 +113,10 @@ func (s *sent) encode(r *run, p *plan) {
 		}
 		s.batch.Add(pt.args)
 	}
-	if r.selects {
-		db.after(s.hidden(len(s.parts)))
+	if r.selects && db.have != nil {
+		// The connection is left as it was found, or not used again.
+		s.hidden(len(s.parts))([][]byte{selekt, dbZero})
+		s.batch.Restores()
 	}
 }
 

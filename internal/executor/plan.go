@@ -82,7 +82,8 @@ func (p *plan) fanOut(cmd int, args [][]byte, addrs []string, shards *slotmap.To
 		}
 	}
 	if len(addrs) == 0 {
-		p.add(cmd, args, keyless)
+		// Not left for later rounds: one node that appears by then is not all of them.
+		p.add(cmd, args, keyless).fail(&CommandError{Code: CodeConnection, Message: "no node of the deployment is known", Outcome: NotExecuted})
 	}
 	p.merged(cmd, first, merge{policy: policy})
 }

@@ -1,6 +1,6 @@
 package executor
 
-// dbTracker keeps SELECT to its own batch on connections that batches share: whichever
+// dbTracker keeps SELECT to its own batch on connections that serve others later: whichever
 // database a sub-pipeline begins in or ends in, the connection is in database 0 around it.
 type dbTracker struct {
 	// next is the command from which effects of SELECT are still to be read.
@@ -33,12 +33,5 @@ func (d *dbTracker) before(r *run, p *plan, i int32, add func(args [][]byte)) {
 		}
 		add([][]byte{selekt, db})
 		d.have = d.want
-	}
-}
-
-// after leaves the connection as it was found.
-func (d *dbTracker) after(add func(args [][]byte)) {
-	if d.have != nil {
-		add([][]byte{selekt, dbZero})
 	}
 }

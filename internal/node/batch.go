@@ -21,6 +21,8 @@ type Batch struct {
 	ends    []int
 	size    int
 	count   int // the caller's commands; a transaction has EXEC and MULTI behind them
+	// restores is whether the last command puts the connection back as it was found.
+	restores bool
 	replies []resp.Frame
 	budget  *Budget
 
@@ -79,6 +81,20 @@ func (b *Batch) Add(args [][]byte) {
 	}
 	b.size += len(b.buf) - before
 	b.ends = append(b.ends, b.size)
+}
+
+// Restores says that the commands change the connection (SELECT) and that the last one puts
+// it back as it was found, with the reply "+OK". Such a sub-batch is to travel in a class that
+// has a connection to itself, which is not used again if that last reply is another one.
+func (b *Batch) Restores() { b.restores = true }
+
+// restored reports whether the connection is as it was found.
+func (b *Batch) restored() bool {
+	if !b.restores {
+		return true
+	}
+	f, _ := b.Reply(b.count - 1)
+	return f.IsSimple("OK")
 }
 
 // Len returns the number of commands added.

@@ -183,7 +183,7 @@ func (e *exclusive) doBlocking(ctx context.Context, replica bool, b *Batch) {
 			continue
 		}
 		l.c.awaitOrClose(ctx, b)
-		l.release(b.err == nil)
+		l.release(b.err == nil && b.restored())
 		return
 	}
 }

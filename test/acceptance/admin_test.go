@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/codes"
+
 	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
 	"github.com/valkeybatch/valkeybatch/internal/valkeytest"
 )
@@ -69,7 +71,7 @@ var connectionRows = []row{
 	{"ECHO ''", `""`},
 	{"CLIENT ID", `re:[1-9]\d*`},
 	{"CLIENT GETNAME", `"valkeybatch"`},
-	{"CLIENT INFO", `re:txt:"id=.* name=valkeybatch .* resp=3 .*"`},
+	{"CLIENT INFO", `re:txt:"id=.* name=valkeybatch .* resp=3.*"`},
 	{"CLIENT LIST TYPE normal", `re:txt:".*name=valkeybatch.*"`},
 	{"CLIENT GETREDIR", "-1"},
 	{"CLIENT TRACKINGINFO", `{"flags": ~{"off"}, "redirect": -1, "prefixes": []}`},
@@ -228,10 +230,16 @@ func TestAcceptance043_Migrate(t *testing.T) {
 
 // Keys in two slots are the server's to refuse, in place; a transaction is refused before.
 func TestAcceptance043_MigrateAcrossSlots(t *testing.T) {
-	matrix(t, "C", "P", func(t *testing.T, e *env) {
+	matrix(t, "C", "AP", func(t *testing.T, e *env) {
 		a, b := e.nodes.TwoKeys(t, e.nodes.Primaries()[0], e.tag)
-		results := e.must(t, e.batch(
-			cmd("MSET", a, "1", b, "2"), cmd("MIGRATE", "127.0.0.1", "1", "", "0", "1000", "KEYS", a, b), cmd("MGET", b, a)))
+		migrate := cmd("MIGRATE", "127.0.0.1", "1", "", "0", "1000", "KEYS", a, b)
+		if e.isAtomic {
+			f := e.fail(t, e.batch(cmd("SET", a, "1"), migrate), codes.InvalidArgument)
+			f.wantMetadata(t, map[string]string{"index": "1", "slot": strconv.Itoa(int(valkeytest.Slot(b)))})
+			e.want(t, pipeline(cmd("EXISTS", a)), "0")
+			return
+		}
+		results := e.must(t, e.batch(cmd("MSET", a, "1", b, "2"), migrate, cmd("MGET", b, a)))
 		if got := fmt.Sprint(render(results[0]), " ", render(results[2])); got != `OK ["2" "1"]` {
 			t.Errorf("the neighbours are %s", got)
 		}

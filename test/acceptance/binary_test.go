@@ -38,16 +38,20 @@ func bytesOf(t *testing.T, v *valkeybatchv1.Value) []byte {
 func TestAcceptance006_LargeKeyAndValue(t *testing.T) {
 	matrix(t, "SC", "AP", func(t *testing.T, e *env) {
 		const size = 33 << 20
-		key := e.k(large(size - len(e.tag)))
+		timeout := 7 * time.Second
+		if raceDetector {
+			timeout *= 4
+		}
 		value := large(size)
-		results := e.must(t, e.batch(cmd("SET", key, value), cmd("GET", key)).within(e.isCluster, 7*time.Second))
+		key := e.k(value[:size-len(e.tag)])
+		// The key expires by itself: to name it once more would take as long again.
+		results := e.must(t, e.batch(cmd("SET", key, value, "EX", "30"), cmd("GET", key)).within(e.isCluster, timeout))
 		if got := render(results[0]); got != "OK" {
 			t.Errorf("SET = %.100s", got)
 		}
 		if got := bytesOf(t, results[1]); string(got) != value {
 			t.Errorf("GET returns %d bytes that are not the %d that were set", len(got), len(value))
 		}
-		e.want(t, e.batch(cmd("DEL", key)), "1")
 	})
 }
 

@@ -1,6 +1,7 @@
 package acceptance
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -143,4 +144,31 @@ func TestAcceptance106_OneNodeRefusesItsPartOfAFanOut(t *testing.T) {
 	if f.metadata["node"] != p[1].Addr() || f.metadata["index"] != "1" {
 		t.Errorf("metadata %v", f.metadata)
 	}
+}
+
+// A cluster none of whose nodes is known to serve anything: what is to go to all of them goes
+// to none, and is never answered by the one that comes first. Real nodes name themselves at
+// least; so they are scripted.
+func TestAcceptance109_FanOutToNobody(t *testing.T) {
+	sc := startScript(t, 2, func(s *script, node, conn int, args []string) []byte {
+		if args[0] == "DBSIZE" {
+			return []byte(":7\r\n")
+		}
+		return nil
+	})
+	owners := sc.owners.Swap(&[]int{})
+	s := serve(t, sc.seeds(), "--topology-refresh", "1s")
+	time.AfterFunc(500*time.Millisecond, func() { sc.owners.Store(owners) })
+	v := s.must(t, pipeline(cmd("DBSIZE")).timed(patience/2, true, true))[0]
+	wantError(t, v, "CONNECTION", notExecuted, "")
+	f := s.fail(t, pipeline(cmd("DBSIZE")).raise(), codes.Unavailable)
+	if !f.retry {
+		t.Error("UNAVAILABLE without RetryInfo")
+	}
+	valkeytest.Eventually(t, "the nodes to be known", func() error {
+		if got := render(s.must(t, pipeline(cmd("DBSIZE")))[0]); got != "14" {
+			return errors.New(got)
+		}
+		return nil
+	})
 }

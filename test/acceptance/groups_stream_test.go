@@ -45,6 +45,12 @@ var streamRows = []row{
 	{"XCLAIM @s grp bob 0 3-0 JUSTID", `["3-0"]`},
 	{"XAUTOCLAIM @s grp alice 0 0 COUNT 1", `["4-0" [["3-0" ["f" "e"]]] []]`},
 	{"XAUTOCLAIM @s grp alice 0 0 JUSTID", `["0-0" ["3-0" "4-0"] []]`},
+	{"XPENDING @s grp - + 10 alice", `re:\[\["3-0" "alice" \d+ \d+\] \["4-0" "alice" \d+ \d+\]\]`},
+	{"XPENDING @s grp IDLE 3600000 - + 10", "[]"},
+	{"XINFO CONSUMERS @s grp", `re:\[\{"name": "alice", "pending": 2, "idle": \d+.*\} \{"name": "bob", "pending": 0, "idle": \d+.*\}\]`},
+	{"XINFO STREAM @s FULL", `re:\{"length": 3, .*"entries": \[\["2-0" \["f" "d"\]\] \["3-0" \["f" "e"\]\] \["4-0" \["f" "h"\]\]\], ` +
+		`"groups": \[\{"name": "grp", .*"pel-count": 2, "pending": \[\["3-0" "alice" \d+ \d+\] \["4-0" "alice" \d+ \d+\]\], ` +
+		`"consumers": \[\{"name": "alice", .*"pel-count": 2, "pending": \[\["3-0" \d+ \d+\] \["4-0" \d+ \d+\]\]\} \{"name": "bob", .*"pending": \[\]\}\]\}\]\}`},
 	{"XGROUP SETID @s grp 3-0", "OK"},
 	{"XINFO STREAM @made", `{"length": 0, "radix-tree-keys": 0, "radix-tree-nodes": 1, "last-generated-id": "0-0", "max-deleted-entry-id": "0-0", "entries-added": 0, "recorded-first-entry-id": "0-0", "groups": 1, "first-entry": nil, "last-entry": nil}`},
 	{"XINFO GROUPS @made", `[{"name": "grp", "consumers": 0, "pending": 0, "last-delivered-id": "0-0", "entries-read": 0, "lag": 0}]`},

@@ -110,16 +110,17 @@ func TestAcceptance127_ReplyLimit(t *testing.T) {
 	const limit = 64 << 10
 	// On the wire the reply is $<length>\r\n<bytes>\r\n.
 	fits := limit - len("$65527\r\n") - len("\r\n")
-	ownMatrix(t, "SC", []string{"--max-reply-bytes", "64KiB"}, func(t *testing.T, e *env) {
-		e.owner(t, "k").MustDo(t, "SET", "k", strings.Repeat("x", fits))
-		e.owner(t, "k").MustDo(t, "APPEND", "{k}+", strings.Repeat("x", fits+1))
-		e.must(t, pipeline(cmd("GET", "k")))
-		overLimit(t, e.fail(t, pipeline(cmd("GET", "{k}+")), codes.ResourceExhausted), limit+1, limit)
+	runMatrix(t, "SC", "P", []string{"--max-reply-bytes", "64KiB"}, func(t *testing.T, e *env) {
+		small, large := e.k("small"), e.k("large")
+		e.owner(t, small).MustDo(t, "SET", small, strings.Repeat("x", fits))
+		e.owner(t, small).MustDo(t, "SET", large, strings.Repeat("x", fits+1))
+		e.must(t, pipeline(cmd("GET", small)))
+		overLimit(t, e.fail(t, pipeline(cmd("GET", large)), codes.ResourceExhausted), limit+1, limit)
 
 		// Many small ones add up, over all nodes.
 		var gets []*valkeybatchv1.Command
 		for i := range 60 {
-			k := "k" + strconv.Itoa(i)
+			k := e.tag[1:len(e.tag)-1] + strconv.Itoa(i)
 			e.must(t, pipeline(cmd("SET", k, strings.Repeat("x", 2000))))
 			gets = append(gets, cmd("GET", k))
 		}
@@ -130,37 +131,81 @@ func TestAcceptance127_ReplyLimit(t *testing.T) {
 		e.must(t, pipeline(gets[:30]...))
 
 		// A transaction is held to it too, and leaves its connection fit for the next.
-		f = e.fail(t, atomicBatch(cmd("INCR", "{k}n"), cmd("GET", "{k}+"), cmd("GET", "{k}+")), codes.ResourceExhausted)
+		counter := e.k("counter")
+		f = e.fail(t, atomicBatch(cmd("INCR", counter), cmd("GET", large), cmd("GET", large)), codes.ResourceExhausted)
 		if f.metadata["allowed"] != strconv.Itoa(limit) {
 			t.Errorf("figures %q", f.metadata)
 		}
-		e.want(t, atomicBatch(cmd("INCR", "{k}n"), cmd("STRLEN", "k")), "2", strconv.Itoa(fits))
+		e.want(t, atomicBatch(cmd("INCR", counter), cmd("STRLEN", small)), "2", strconv.Itoa(fits))
 	})
+}
+
+// nested is a script that returns a number in as many arrays around each other.
+func nested(depth int) *valkeybatchv1.Command {
+	return cmd("EVAL", "return "+strings.Repeat("{", depth)+"1"+strings.Repeat("}", depth), "0")
 }
 
 func TestAcceptance127_NestingLimit(t *testing.T) {
 	server := valkeytest.StartServer(t)
 	s := serve(t, []string{server.Addr()}, "--max-reply-depth", "4")
-	nested := func(depth int) *valkeybatchv1.Command {
-		return cmd("EVAL", "return "+strings.Repeat("{", depth)+strings.Repeat("}", depth), "0")
-	}
-	s.want(t, pipeline(nested(4)), "[[[[]]]]")
+	s.want(t, pipeline(nested(4)), "[[[[1]]]]")
 	overLimit(t, s.fail(t, pipeline(nested(5)), codes.ResourceExhausted), 5, 4)
 	s.fail(t, pipeline(nested(64)), codes.ResourceExhausted)
 	s.want(t, pipeline(cmd("ECHO", "still")), `"still"`)
 	// Within a transaction the depth is the reply's own too: EXEC's array is not the caller's.
-	s.want(t, atomicBatch(nested(4)), "[[[[]]]]")
+	s.want(t, atomicBatch(nested(4)), "[[[[1]]]]")
 	overLimit(t, s.fail(t, atomicBatch(nested(5)), codes.ResourceExhausted), 5, 4)
 	s.want(t, atomicBatch(cmd("ECHO", "still")), `"still"`)
 }
 
-// The default depth lets through what Valkey's own limits let a script nest, as far as
-// Protocol Buffers decoders go.
 func TestAcceptance127_DefaultNesting(t *testing.T) {
 	matrix(t, "S", "AP", func(t *testing.T, e *env) {
-		e.want(t, e.batch(cmd("EVAL", "return "+strings.Repeat("{", 32)+strings.Repeat("}", 32), "0")),
-			strings.Repeat("[", 32)+strings.Repeat("]", 32))
-		f := e.fail(t, e.batch(cmd("EVAL", "return "+strings.Repeat("{", 33)+strings.Repeat("}", 33), "0")), codes.ResourceExhausted)
-		overLimit(t, f, 33, 32)
+		e.want(t, e.batch(nested(32)), strings.Repeat("[", 32)+"1"+strings.Repeat("]", 32))
+		overLimit(t, e.fail(t, e.batch(nested(33)), codes.ResourceExhausted), 33, 32)
+	})
+}
+
+// The deepest reply that the default lets through is one that the generated client decodes,
+// whatever it is made of: Protocol Buffers decoders stop at 100 levels, of which a map in a
+// map takes three.
+func TestAcceptance127_DeepestMap(t *testing.T) {
+	matrix(t, "S", "AP", func(t *testing.T, e *env) {
+		const depth = 32
+		script := "redis.setresp(3); return " + strings.Repeat("{map={[1]=", depth) + "1" + strings.Repeat("}}", depth)
+		e.want(t, e.batch(cmd("EVAL", script, "0")), strings.Repeat("{1: ", depth)+"1"+strings.Repeat("}", depth))
+	})
+}
+
+// What a batch in flight holds counts against those that come while it is: its request's
+// bytes, until it has ended.
+func TestAcceptance127_InFlightBytes(t *testing.T) {
+	const limit = 64 << 10
+	flags := []string{"--max-request-bytes", "64KiB", "--max-in-flight-bytes", "64KiB"}
+	ownMatrix(t, "S", flags, func(t *testing.T, e *env) {
+		holding := pipeline(cmd("BLPOP", "list", "30"), cmd("SET", "big", strings.Repeat("x", limit/2))).within(false, patience)
+		ended := make(chan error, 1)
+		go func() {
+			_, err := e.send(holding)
+			ended <- err
+		}()
+		awaitBlocked(t, e.server, "1")
+
+		small := pipeline(cmd("SET", "small", strings.Repeat("x", limit/4)))
+		e.must(t, small)
+		over := pipeline(cmd("SET", "over", strings.Repeat("x", limit/2)))
+		f := e.fail(t, over, codes.ResourceExhausted)
+		f.wantMetadata(t, map[string]string{
+			"limit":   "request bytes in flight",
+			"actual":  strconv.Itoa(encoded(holding) + encoded(over)),
+			"allowed": strconv.Itoa(limit),
+		})
+		if f.reason != "OVERLOADED" || !f.retry {
+			t.Errorf("reason %s, RetryInfo %v", f.reason, f.retry)
+		}
+		e.server.MustDo(t, "RPUSH", "list", "x")
+		if err := <-ended; err != nil {
+			t.Errorf("the batch that was in flight: %s", describe(err))
+		}
+		e.want(t, over, "OK")
 	})
 }

@@ -29,6 +29,8 @@ func TestRedis7_CommandGroups(t *testing.T) {
 		{"HyperLogLog", hyperLogLogRows},
 		{"Streams", streamRows},
 		{"Sort", sortRows},
+		{"PubSub", pubSubRows},
+		{"Connection", connectionRows},
 		{"ReplyTypes", scriptRows},
 	} {
 		for _, mode := range []string{"A", "P"} {
