@@ -26,7 +26,6 @@ var malformedCalls = []string{
 	"SORT",
 	"SORT_RO",
 	"MIGRATE h 1 k",
-	`MIGRATE h 1 "" 0 10 COPY KEYS`,
 	"RENAME a",
 	"JSON.MGET a",
 }
