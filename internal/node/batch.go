@@ -18,13 +18,13 @@ type Batch struct {
 	pooled *[]byte // what buf came from, to be given back
 	large  []largeArg
 	// ends[i] is the offset in the encoded stream at which command i ends.
-	ends    []int
-	size    int
-	count   int // the caller's commands; a transaction has EXEC and MULTI behind them
+	ends  []int
+	size  int
+	count int // the caller's commands; a transaction has EXEC and MULTI behind them
 	// restores is whether the last command puts the connection back as it was found.
 	restores bool
-	replies []resp.Frame
-	budget  *Budget
+	replies  []resp.Frame
+	budget   *Budget
 
 	// The rest belongs to the connection while the batch is in flight; what its mutex guards
 	// is marked so.

@@ -98,13 +98,13 @@ func TestAcceptance092_093_096_118_SlotsMigrating(t *testing.T) {
 	// batch: whatever the mix of answers, the numbers stand in order, each once.
 	t.Run("118_live", func(t *testing.T) {
 		k := valkeytest.KeyIn(25, "list")
-		stop, moved := make(chan struct{}), make(chan int)
+		stop, moved := make(chan struct{}), make(chan int, 1)
 		go func() {
 			from, to, n := p[0], p[1], 0
+			defer func() { moved <- n }() // a move that fails ends the goroutine
 			for ; ; n++ {
 				select {
 				case <-stop:
-					moved <- n
 					return
 				default:
 				}
