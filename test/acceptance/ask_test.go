@@ -94,49 +94,48 @@ func TestAcceptance092_093_096_118_SlotsMigrating(t *testing.T) {
 		}
 	})
 
-	// A slot that goes to and fro while one caller pushes numbers onto its list, batch after
-	// batch: whatever the mix of answers, the numbers stand in order, each once.
+	// Slots that move, one after the other, while one caller pushes numbers onto a list in each,
+	// batch after batch: whatever the mix of answers, the numbers stand in order, each once.
 	t.Run("118_live", func(t *testing.T) {
-		k := valkeytest.KeyIn(25, "list")
-		stop, moved := make(chan struct{}), make(chan int, 1)
+		const lists, each = 24, 3
+		key := func(list int) string { return valkeytest.KeyIn(uint16(200+list), "list") }
+		moved := make(chan struct{})
 		go func() {
-			from, to, n := p[0], p[1], 0
-			defer func() { moved <- n }() // a move that fails ends the goroutine
-			for ; ; n++ {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				c.BeginMigration(t, 25, from, to)
-				c.MigrateKeys(t, 25, from, to)
-				c.FinishMigration(t, 25, from, to)
-				from, to = to, from
+			defer close(moved) // a move that fails ends the goroutine, and the test
+			for list := range lists {
+				c.MoveSlot(t, uint16(200+list), p[0], p[1])
 			}
 		}()
 		next := 0
-		var want []string
-		for end := time.Now().Add(4 * time.Second); time.Now().Before(end); {
-			var pushes []*valkeybatchv1.Command
-			for range 40 {
-				pushes = append(pushes, cmd("RPUSH", k, strconv.Itoa(next)))
-				want = append(want, strconv.Quote(strconv.Itoa(next)))
-				next++
+		for going := true; going; {
+			select {
+			case <-moved:
+				going = false // once more, with everything moved
+			default:
 			}
-			for i, v := range s.must(t, pipeline(pushes...)) {
-				if got, want := render(v), strconv.Itoa(next-40+i+1); got != want {
-					close(stop)
-					<-moved
-					t.Fatalf("push %d: %s, want length %s", next-40+i, got, want)
+			var pushes []*valkeybatchv1.Command
+			var want []string
+			for n := range each {
+				for list := range lists {
+					pushes = append(pushes, cmd("RPUSH", key(list), strconv.Itoa(next+n)))
+					want = append(want, strconv.Itoa(next+n+1))
 				}
 			}
+			if got := renderAll(s.must(t, pipeline(pushes...))); strings.Join(got, " ") != strings.Join(want, " ") {
+				t.Errorf("results of pushes from %d on: %q", next, got)
+				<-moved
+				return
+			}
+			next += each
 		}
-		close(stop)
-		if n := <-moved; n < 2 {
-			t.Errorf("the slot moved only %d times", n)
+		var words []string
+		for n := range next {
+			words = append(words, strconv.Quote(strconv.Itoa(n)))
 		}
-		if got := render(s.must(t, pipeline(cmd("LRANGE", k, "0", "-1")))[0]); got != "["+strings.Join(want, " ")+"]" {
-			t.Error("the list is not in order")
+		for list := range lists {
+			if got := render(s.must(t, pipeline(cmd("LRANGE", key(list), "0", "-1")))[0]); got != "["+strings.Join(words, " ")+"]" {
+				t.Errorf("list %d is not in order", list)
+			}
 		}
 	})
 }
