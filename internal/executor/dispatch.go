@@ -73,7 +73,7 @@ func (r *run) send(ctx context.Context, p *plan, s *sent, cancelRound context.Ca
 	s.encode(r, p)
 	class := node.Ordinary
 	switch {
-	case r.selects, r.blocking && s.blocks(r, p):
+	case r.selects, r.holding && s.holds(r, p):
 		// A connection to itself: nobody else waits, or finds themselves in another database.
 		class = node.Blocking
 	case s.batch.Bytes() > r.cfg.BulkBytes || s.batch.Len() > r.cfg.BulkCommands:
@@ -86,10 +86,10 @@ func (r *run) send(ctx context.Context, p *plan, s *sent, cancelRound context.Ca
 	}
 }
 
-// blocks reports whether a command of the group may block its connection.
-func (s *sent) blocks(r *run, p *plan) bool {
+// holds reports whether a command of the group may hold up its connection.
+func (s *sent) holds(r *run, p *plan) bool {
 	for _, i := range s.parts {
-		if r.items[p.parts[i].cmd].blocks {
+		if r.items[p.parts[i].cmd].holds {
 			return true
 		}
 	}

@@ -1,6 +1,8 @@
 package executor
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -106,7 +108,11 @@ type DeadlineError struct {
 }
 
 func (e *DeadlineError) Error() string {
-	return fmt.Sprintf("%d of %d commands were answered before the batch ended: %v", e.Answered, e.Total, e.Cause)
+	why := fmt.Sprintf("the timeout of %v passed", e.Timeout)
+	if errors.Is(e.Cause, context.Canceled) {
+		why = "the caller cancelled"
+	}
+	return fmt.Sprintf("%s: %d of %d commands were answered by then", why, e.Answered, e.Total)
 }
 
 func (e *DeadlineError) Unwrap() error { return e.Cause }

@@ -27,8 +27,10 @@ type item struct {
 	otherSlot int32
 	// splits is whether the command is to be split over slots.
 	splits bool
-	// blocks is whether the command may block its connection.
-	blocks bool
+	// holds is whether the command may hold up its connection: it blocks, or it runs a script,
+	// during which the server reads nothing more from the connection that it came on, not even
+	// the SCRIPT KILL that would end it.
+	holds bool
 	// selects is whether the command is SELECT.
 	selects bool
 }
@@ -78,8 +80,8 @@ func (r *run) prepare(ctx context.Context) error {
 		if err := r.permit(i, info, args); err != nil {
 			return err
 		}
-		if !r.batch.Atomic && info.Blocks(args) {
-			it.blocks, r.blocking = true, true // inside MULTI nothing blocks
+		if !r.batch.Atomic && (info.Blocks(args) || info.RunsScript()) {
+			it.holds, r.holding = true, true // a transaction has its connection to itself anyway
 		}
 		if r.cluster {
 			keys = it.locate(args, keys[:0])

@@ -31,8 +31,9 @@ func (g *gate) closed() error {
 	return nil
 }
 
-// failed begins a pause, twice as long as the last one.
-func (g *gate) failed(err error) {
+// failed begins a pause, twice as long as the last one. It reports whether the failure is
+// the first since the node answered.
+func (g *gate) failed(err error) (first bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n := g.failures.Add(1)
@@ -43,6 +44,7 @@ func (g *gate) failed(err error) {
 	// Between half and the whole of it, so that many clients do not come back together.
 	pause = pause/2 + rand.N(pause/2+1)
 	g.until, g.err = time.Now().Add(pause), err
+	return n == 1
 }
 
 // opened notes that a connection could be made. Whether it is of use shows later, so that the
@@ -53,9 +55,7 @@ func (g *gate) opened() {
 	g.until, g.err = time.Time{}, nil
 }
 
-// answered notes that the node answers.
-func (g *gate) answered() {
-	if g.failures.Load() != 0 {
-		g.failures.Store(0)
-	}
+// answered notes that the node answers. It reports whether it had failed before.
+func (g *gate) answered() (again bool) {
+	return g.failures.Load() != 0 && g.failures.Swap(0) != 0
 }

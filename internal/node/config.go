@@ -33,7 +33,7 @@ type Config struct {
 	// MaxDepth is the nesting of replies that is accepted. Default: 32.
 	MaxDepth int
 	// BackoffMin and BackoffMax bound the pause after failed dials, during which sub-batches
-	// fail at once. It doubles with every failure and is jittered. Defaults: 50 ms and 2 s.
+	// fail at once. It doubles with every failure and is jittered. Defaults: 50 ms and 1 s.
 	BackoffMin, BackoffMax time.Duration
 	// IdleTimeout closes exclusive connections that were not used for that long. Default: 1 min.
 	IdleTimeout time.Duration
@@ -52,7 +52,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MaxAtomicConns, 32)
 	setDefault(&c.MaxDepth, 32)
 	setDefault(&c.BackoffMin, 50*time.Millisecond)
-	setDefault(&c.BackoffMax, 2*time.Second)
+	setDefault(&c.BackoffMax, time.Second)
 	setDefault(&c.IdleTimeout, time.Minute)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -63,8 +63,8 @@ func (n *Node) Do(ctx context.Context, t Target, b *Batch) {
 		n.links[0][kindOf(t.Replica)].do(ctx, b)
 	}
 	b.recycle()
-	if b.err == nil {
-		n.gate.answered()
+	if b.err == nil && n.gate.answered() {
+		n.pool.cfg.Logger.Info("a node can be reached again", "node", n.addr)
 	}
 }
 
@@ -108,10 +108,16 @@ func (n *Node) dial(ctx context.Context, replica bool) (*conn, error) {
 	case err == nil:
 		n.gate.opened()
 	case !errors.Is(err, ErrClosed):
-		n.gate.failed(err)
-		n.pool.cfg.Logger.Debug("connecting to a node failed", "node", n.addr, "error", err)
+		n.failed(err)
 	}
 	return c, err
+}
+
+// failed keeps callers from dialling the node for a while.
+func (n *Node) failed(err error) {
+	if n.gate.failed(err) {
+		n.pool.cfg.Logger.Warn("a node cannot be reached", "node", n.addr, "error", err)
+	}
 }
 
 // lost takes note of a connection that has ended.
@@ -125,7 +131,7 @@ func (n *Node) lost(c *conn) {
 		n.pool.cfg.Logger.Warn("a node broke the protocol; its connection was closed", "node", n.addr, "error", err)
 	}
 	if c.useless() {
-		n.gate.failed(err) // else a server that hangs up at once would be dialled at once
+		n.failed(err) // else a server that hangs up at once would be dialled at once
 	}
 }
 

@@ -321,9 +321,9 @@ func (m *Map) log(former, fresh *Topology, err, before error) {
 		if before == nil || before.Error() != err.Error() {
 			m.config.Logger.Warn("the topology could not be refreshed", "error", err, "known", former != nil)
 		}
-	case former == nil || former.IsCluster() != fresh.IsCluster() || !former.SameNodes(fresh):
-		m.config.Logger.Info("the topology changed", "cluster", fresh.IsCluster(),
-			"primaries", len(fresh.Primaries()), "nodes", len(fresh.Nodes()), "slots", fresh.Assigned())
+	case former == nil || former.IsCluster() != fresh.IsCluster() || !former.sameRoles(fresh):
+		m.config.Logger.Info("the topology changed", "cluster", fresh.IsCluster(), "slots", fresh.Assigned(),
+			"nodes", len(fresh.Nodes()), "primaries", fresh.Primaries(), "failed", fresh.failedNodes())
 	case before != nil:
 		m.config.Logger.Info("the topology can be refreshed again")
 	}

@@ -135,7 +135,21 @@ func (t *Topology) Equal(o *Topology) bool {
 	return true
 }
 
-// SameNodes reports whether two topologies consist of the same nodes.
-func (t *Topology) SameNodes(o *Topology) bool {
-	return maps.EqualFunc(t.members, o.members, func(member, member) bool { return true })
+// sameRoles reports whether two topologies consist of the same nodes, each in the same role
+// and as healthy.
+func (t *Topology) sameRoles(o *Topology) bool {
+	return maps.EqualFunc(t.members, o.members, func(a, b member) bool {
+		return a.primary == b.primary && a.failed == b.failed
+	})
+}
+
+// failedNodes returns the nodes that have failed.
+func (t *Topology) failedNodes() []string {
+	failed := []string{}
+	for _, addr := range t.nodes {
+		if t.members[addr].failed {
+			failed = append(failed, addr)
+		}
+	}
+	return failed
 }

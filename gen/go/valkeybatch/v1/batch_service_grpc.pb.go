@@ -44,7 +44,9 @@ type BatchServiceClient interface {
 	// and never results:
 	//
 	//	INVALID_ARGUMENT    the request is wrong; a google.rpc.BadRequest names the field;
-	//	                    nothing was sent
+	//	                    nothing was sent; or a transaction was discarded because the
+	//	                    node refused a command of it (reason TRANSACTION_DISCARDED, no
+	//	                    BadRequest): nothing was executed
 	//	FAILED_PRECONDITION the options do not fit the deployment, and nothing was sent; or
 	//	                    raise_on_error and a command failed for the state of its data
 	//	DEADLINE_EXCEEDED   the batch timeout or the caller's deadline passed; commands
@@ -56,7 +58,8 @@ type BatchServiceClient interface {
 	//	ABORTED             raise_on_error, and a command failed for a passing condition
 	//	                    while others may have run: retry only what may run twice
 	//
-	// raise_on_error adds PERMISSION_DENIED (NOPERM, NOAUTH) and NOT_FOUND (NOSCRIPT).
+	// raise_on_error adds PERMISSION_DENIED (NOPERM, NOAUTH) and NOT_FOUND (NOSCRIPT). A
+	// discarded transaction has the status of its first error, by the same rules.
 	ExecuteBatch(ctx context.Context, in *ExecuteBatchRequest, opts ...grpc.CallOption) (*ExecuteBatchResponse, error)
 }
 
@@ -94,7 +97,9 @@ type BatchServiceServer interface {
 	// and never results:
 	//
 	//	INVALID_ARGUMENT    the request is wrong; a google.rpc.BadRequest names the field;
-	//	                    nothing was sent
+	//	                    nothing was sent; or a transaction was discarded because the
+	//	                    node refused a command of it (reason TRANSACTION_DISCARDED, no
+	//	                    BadRequest): nothing was executed
 	//	FAILED_PRECONDITION the options do not fit the deployment, and nothing was sent; or
 	//	                    raise_on_error and a command failed for the state of its data
 	//	DEADLINE_EXCEEDED   the batch timeout or the caller's deadline passed; commands
@@ -106,7 +111,8 @@ type BatchServiceServer interface {
 	//	ABORTED             raise_on_error, and a command failed for a passing condition
 	//	                    while others may have run: retry only what may run twice
 	//
-	// raise_on_error adds PERMISSION_DENIED (NOPERM, NOAUTH) and NOT_FOUND (NOSCRIPT).
+	// raise_on_error adds PERMISSION_DENIED (NOPERM, NOAUTH) and NOT_FOUND (NOSCRIPT). A
+	// discarded transaction has the status of its first error, by the same rules.
 	ExecuteBatch(context.Context, *ExecuteBatchRequest) (*ExecuteBatchResponse, error)
 	mustEmbedUnimplementedBatchServiceServer()
 }
