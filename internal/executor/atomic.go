@@ -148,7 +148,7 @@ func (r *run) settleAtomic(ctx context.Context, tx *part, nb *node.Batch) (*Resu
 	if errors.As(nb.Err(), &multi) {
 		return r.settleRefusal(ctx, tx, -1, "multi", resp.Frame(resp.AppendError(nil, multi.Text)), 0)
 	}
-	if nb.ExecState() == node.Acknowledged {
+	if nb.ExecState() == node.Acknowledged && nb.Err() == nil {
 		if exec := nb.Exec(); !exec.IsError() {
 			return r.unpack(tx, exec), nil
 		}
@@ -159,11 +159,14 @@ func (r *run) settleAtomic(ctx context.Context, tx *part, nb *node.Batch) (*Resu
 		}
 		return r.settleRefusal(ctx, tx, -1, "exec", abortCause(nb.Exec()), 0)
 	}
-	if ctx.Err() != nil {
+	if err := ctx.Err(); err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			r.cfg.Map.Trigger() // a node that does not answer may be about to be replaced
+		}
 		return nil, r.deadlineError(ctx, 0)
 	}
 	failure := &CommandError{Code: CodeConnection, Message: nb.Err().Error(), Node: tx.node, Outcome: NotExecuted}
-	if nb.ExecState() == node.Unknown {
+	if nb.ExecState() != node.NotSent {
 		failure.Outcome = Unknown
 		r.cfg.Map.Trigger()
 		return r.everywhere(failure), nil
@@ -208,9 +211,6 @@ func (r *run) settleRefusal(ctx context.Context, tx *part, index int, name strin
 	discarded := &DiscardedError{Index: index, Command: name, Err: err, Failed: failed}
 	switch classify(err.Code) {
 	case redirected:
-		if tx.slot == keyless && index >= 0 {
-			tx.slot = r.items[index].slot // a route's node may differ from the keys' owner
-		}
 		if r.follow(ctx, tx, err, item{}) {
 			return nil, nil
 		}

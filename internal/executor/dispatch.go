@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/valkeybatch/valkeybatch/internal/node"
 )
@@ -35,12 +36,14 @@ var (
 )
 
 // dispatch sends every group to its node at once and waits for all of them. Groups that only
-// retry are given up at soft, the others at the end of ctx; each then tells what it knows.
-func (r *run) dispatch(ctx, soft context.Context, p *plan, groups []group) []sent {
+// retry are given up at end, the others at the end of ctx; each then tells what it knows.
+func (r *run) dispatch(ctx context.Context, end time.Time, p *plan, groups []group) []sent {
 	round := make([]sent, len(groups))
 	var wg sync.WaitGroup
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	soft, cancelSoft := context.WithDeadline(ctx, end)
+	defer cancelSoft()
 	for i := range groups {
 		s := &round[i]
 		s.group = &groups[i]

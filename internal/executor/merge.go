@@ -2,6 +2,7 @@ package executor
 
 import (
 	"fmt"
+	"math/rand/v2"
 
 	"github.com/valkeybatch/valkeybatch/internal/command"
 	"github.com/valkeybatch/valkeybatch/internal/resp"
@@ -21,8 +22,12 @@ type merge struct {
 // one good answer (ONE_SUCCEEDED, first non-null) look past it.
 func (m merge) merge(parts []part) Result {
 	var failed *part
+	first := 0
+	if m.policy == command.FirstNonNull {
+		first = rand.N(len(parts)) // RANDOMKEY: any node's answer is as good as another's
+	}
 	for i := range parts {
-		pt := &parts[i]
+		pt := &parts[(first+i)%len(parts)]
 		if pt.err != nil {
 			if failed == nil {
 				failed = pt

@@ -17,13 +17,11 @@ func (r *run) pipeline(ctx context.Context, topo *slotmap.Topology) (*Results, e
 		return nil, r.invalid(at, "ROUTE_REQUIRED", fmt.Sprintf("%s walks one node's keys, so on a cluster it needs a route (cluster_options.route)", r.items[at].name(r.batch.Commands[at])))
 	}
 	end := r.deadline.Add(-r.margin())
-	soft, cancel := context.WithDeadline(ctx, end)
-	defer cancel()
 	for {
 		r.newRound()
 		groups, lost := assign(&p, topo, r.route, r.route.turn, time.Now())
 		r.settleLost(&p, lost)
-		round := r.dispatch(ctx, soft, &p, groups)
+		round := r.dispatch(ctx, end, &p, groups)
 		if err := r.settle(ctx, &p, round); err != nil {
 			return nil, err
 		}

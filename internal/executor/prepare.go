@@ -65,7 +65,7 @@ func (r *run) prepare(ctx context.Context) error {
 				if ctx.Err() != nil {
 					return r.deadlineError(ctx, 0)
 				}
-				return r.invalid(i, "UNKNOWN_COMMAND", fmt.Sprintf("%q is not in the command table, and the deployment could not be asked about it: %v", item{}.name(args), err))
+				return &UnavailableError{Cause: fmt.Errorf("%q is not in the command table, and the deployment could not be asked about it: %w", item{}.name(args), err)}
 			}
 			if known {
 				table = r.cfg.Commands.Table()

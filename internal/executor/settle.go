@@ -176,7 +176,11 @@ func (r *run) settleUnanswered(pt *part, state node.State, failure error) {
 		err.Outcome = Unknown
 	}
 	if interrupted(failure) {
-		// Time is up. What was only a retry keeps its error; the rest ends the batch.
+		// Time is up. What was only a retry keeps its error; the rest ends the batch. That the
+		// node was too slow may mean that it is about to be replaced.
+		if errors.Is(failure, context.DeadlineExceeded) {
+			r.cfg.Map.Trigger()
+		}
 		if t.last == nil {
 			return
 		}
