@@ -15,9 +15,11 @@ RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
 FROM gcr.io/distroless/static-debian12:nonroot@sha256:afa5c872c891853ca7fcf1f12c3edb23f7eeef36189728842dd51042ff57f7ab
 COPY --from=build /out/valkeybatch-server /valkeybatch-server
 USER 65532:65532
-# In a container loopback reaches nobody.
-ENV VALKEYBATCH_LISTEN=0.0.0.0:7400
+# In a container loopback reaches nobody. Who changes where the server listens changes where
+# the probe asks.
+ENV VALKEYBATCH_LISTEN=0.0.0.0:7400 \
+    VALKEYBATCH_HEALTHCHECK_ADDRESS=127.0.0.1:7400
 EXPOSE 7400
 HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --retries=3 \
-    CMD ["/valkeybatch-server", "healthcheck", "--address", "127.0.0.1:7400"]
+    CMD ["/valkeybatch-server", "healthcheck"]
 ENTRYPOINT ["/valkeybatch-server"]

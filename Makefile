@@ -84,7 +84,7 @@ valkey: # Installs the servers that tests run against, where they are missing.
 
 .PHONY: docker-build
 docker-build: ## Build the container image
-	docker build --build-arg VERSION=$(VERSION) -t $(IMAGE) .
+	docker build $(if $(VERSION),--build-arg VERSION=$(VERSION)) -t $(IMAGE) .
 
 .PHONY: clean
 clean: ## Remove what was built
