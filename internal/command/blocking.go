@@ -3,6 +3,9 @@ package command
 // Blocks reports whether the call may keep its connection waiting, so that it must not share
 // one: BLPOP and its kind always (with a timeout of 0 they wait for ever), XREAD and
 // XREADGROUP with the option BLOCK, WAIT and WAITAOF. Inside MULTI nothing blocks.
+//
+// It errs on the side of true: a call that is taken for one that waits harms no one, while
+// one that waits unnoticed holds up everyone on its connection.
 func (c *Info) Blocks(args [][]byte) bool {
 	if !c.Has(Blocking) {
 		return false
@@ -14,20 +17,12 @@ func (c *Info) Blocks(args [][]byte) bool {
 	return true
 }
 
-// hasBlockOption looks for BLOCK where an option can stand. Words it does not know may be
-// options of newer servers: BLOCK behind them is taken for one, because waiting on a
-// connection of its own harms no one.
+// hasBlockOption looks for BLOCK anywhere, a key or a group of that name included: where the
+// options end is the server's to say, and a guess at it that is wrong once is one too many.
 func hasBlockOption(args [][]byte) bool {
-	for i := 1; i < len(args); i++ {
-		switch {
-		case equalFold(args[i], "BLOCK"):
+	for _, arg := range args {
+		if optionIs(arg, "BLOCK") {
 			return true
-		case equalFold(args[i], "STREAMS"):
-			return false
-		case equalFold(args[i], "COUNT"):
-			i++
-		case equalFold(args[i], "GROUP"):
-			i += 2
 		}
 	}
 	return false

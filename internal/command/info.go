@@ -25,8 +25,8 @@ type Info struct {
 	specs []keySpec
 	// fixed is the position of the only key, if that is all there is to know of the keys.
 	fixed int
-	// byHand finds the keys of a command whose specifications do not.
-	byHand func(args [][]byte, dst []int) ([]int, error)
+	// byHand finds the keys of a command whose specifications do not (keysByHand).
+	byHand func(args [][]byte, dst []int) ([]int, string)
 	// unknownKeys is whether nothing here can tell where (all) the keys are.
 	unknownKeys bool
 	// old is whether the server reported neither tips nor key specifications.
@@ -42,9 +42,6 @@ type Info struct {
 
 // Has reports whether the command has the flag.
 func (c *Info) Has(f Flag) bool { return c != nil && c.Flags&f != 0 }
-
-// Container reports whether the command's meaning is that of its subcommands.
-func (c *Info) Container() bool { return c != nil && len(c.subs) > 0 }
 
 // Step is how many arguments belong to each key of a command that may be split: 1 for MGET
 // and DEL, 2 for MSET.

@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/valkeybatch/valkeybatch/internal/command/meta"
 )
@@ -76,7 +77,11 @@ func (c *Info) Keys(args [][]byte, dst []int) ([]int, error) {
 		return append(dst, c.fixed), nil
 	}
 	if c.byHand != nil {
-		return c.byHand(args, dst)
+		dst, wrong := c.byHand(args, dst)
+		if wrong != "" {
+			return dst, c.malformed(wrong)
+		}
+		return dst, nil
 	}
 	for i := range c.specs {
 		var err error
@@ -110,11 +115,11 @@ func (c *Info) keysOf(s *keySpec, args [][]byte, dst []int) ([]int, error) {
 		if !ok {
 			return dst, c.malformed("the number of keys is not a number")
 		}
-		if n == 0 {
-			if c.Has(NoMandatoryKeys) {
-				return dst, nil
-			}
-			return dst, c.malformed("the number of keys is zero")
+		if n == 0 && c.Has(NoMandatoryKeys) {
+			return dst, nil
+		}
+		if n < 1 {
+			return dst, c.malformed("the number of keys is not positive")
 		}
 		if n > len(args) {
 			return dst, c.malformed("the number of keys is beyond the arguments")
@@ -146,14 +151,14 @@ func (c *Info) keysOf(s *keySpec, args [][]byte, dst []int) ([]int, error) {
 func keywordPosition(args [][]byte, keyword string, from int) int {
 	if from > 0 {
 		for i := from; i < len(args)-1; i++ {
-			if equalFold(args[i], keyword) {
+			if optionIs(args[i], keyword) {
 				return i
 			}
 		}
 		return -1
 	}
 	for i := len(args) + from; i > 1; i-- {
-		if i < len(args) && equalFold(args[i], keyword) {
+		if i < len(args) && optionIs(args[i], keyword) {
 			return i
 		}
 	}
@@ -161,16 +166,32 @@ func keywordPosition(args [][]byte, keyword string, from int) int {
 }
 
 // parseCount reads a number of keys with the leniency with which the server finds the keys to
-// route by (C's atoi: leading zeros, and what follows the digits is ignored), so that a call
-// that the server goes on to reject does so on the node that it would have been sent to.
-// Numbers beyond any number of arguments are capped.
+// route by: C's atoi on 64 bits, which ignores white space and a plus sign before the digits
+// and anything behind them, and keeps the lower 32 bits. The server goes on to reject most of
+// what only atoi takes for a number, but on the node that it has been routed to.
 func parseCount(b []byte) (n int, ok bool) {
-	const enough = 1 << 30
-	for i, d := range b {
-		if d < '0' || d > '9' {
-			return n, i > 0
-		}
-		n = min(n*10+int(d-'0'), enough)
+	for len(b) > 0 && (b[0] == ' ' || ('\t' <= b[0] && b[0] <= '\r')) {
+		b = b[1:]
 	}
-	return n, len(b) > 0
+	negative := len(b) > 0 && b[0] == '-'
+	if negative || (len(b) > 0 && b[0] == '+') {
+		b = b[1:]
+	}
+	var value int64
+	for i, c := range b {
+		if c < '0' || c > '9' {
+			b = b[:i]
+			break
+		}
+		switch digit := int64(c - '0'); {
+		case value > (math.MaxInt64-digit)/10:
+			value = math.MaxInt64 // and so with every digit to come
+		default:
+			value = value*10 + digit
+		}
+	}
+	if negative {
+		value = -value
+	}
+	return int(int32(value)), len(b) > 0
 }

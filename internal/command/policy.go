@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -42,7 +43,8 @@ func (e *PolicyError) Error() string {
 // decides, in this order; between the lists, deny wins a tie. Where no entry fits, the
 // default decides. The error is a *PolicyError naming the first bad entry: names are checked,
 // so that a slip of the pen does not leave open what was to be closed; only names with a dot
-// in them, as modules' commands have, may be unknown.
+// in them, as modules' commands have, may be unknown. Bad are also an entry that allows what
+// is refused whatever the policy says (Info.Refused), and one that stands in both lists.
 func NewPolicy(allow, deny []string) (*Policy, error) {
 	p := &Policy{}
 	for name := range defaultDenied {
@@ -55,7 +57,11 @@ func NewPolicy(allow, deny []string) (*Policy, error) {
 	}{{"allow", allow, &p.allow}, {"deny", deny, &p.deny}} {
 		list.rules.names = make(map[string]bool)
 		for _, entry := range list.entries {
-			if reason := p.add(list.rules, entry); reason != "" {
+			reason := p.add(list.rules, entry)
+			if reason == "" && list.rules == &p.deny && p.allow.has(entry) {
+				reason = "is in the allow list too: remove it from one of them"
+			}
+			if reason != "" {
 				return nil, &PolicyError{List: list.name, Entry: entry, Reason: reason}
 			}
 		}
@@ -63,9 +69,26 @@ func NewPolicy(allow, deny []string) (*Policy, error) {
 	return p, nil
 }
 
+// entryWords are the words of an entry in the form that the lists hold: "config set".
+func entryWords(entry string) []string {
+	return strings.Fields(strings.ReplaceAll(strings.ToLower(entry), "|", " "))
+}
+
+// has reports whether the list has this very entry.
+func (r *rules) has(entry string) bool {
+	name := strings.Join(entryWords(entry), " ")
+	if name == "all" || name == "@all" {
+		return r.all
+	}
+	if category, ok := strings.CutPrefix(name, "@"); ok {
+		return slices.Contains(r.categories, category)
+	}
+	return r.names[name]
+}
+
 // add takes an entry into a list. It returns what is wrong with the entry, or "".
 func (p *Policy) add(r *rules, entry string) string {
-	words := strings.Fields(strings.ReplaceAll(strings.ToLower(entry), "|", " "))
+	words := entryWords(entry)
 	name := strings.Join(words, " ")
 	switch {
 	case name == "":
@@ -85,6 +108,11 @@ func (p *Policy) add(r *rules, entry string) string {
 		return "has more than a command and a subcommand"
 	case !known(name, words) && !strings.Contains(words[0], "."):
 		return "is no command, subcommand, @category or \"all\""
+	}
+	if r == &p.allow && name != "client" { // of CLIENT only some subcommands are refused
+		if reason := refusalOf(name); reason != "" {
+			return "cannot be allowed: " + strings.Replace(reason, " is refused: ", " is always refused: ", 1)
+		}
 	}
 	p.names |= nameBit(words[0])
 	r.names[name] = true

@@ -26,8 +26,8 @@ func TestDefaultPolicy(t *testing.T) {
 		"SHUTDOWN", "DEBUG SLEEP", "REPLICAOF", "SLAVEOF", "FAILOVER",
 		"CLUSTER", "CLUSTER MEET", "CLUSTER FORGET", "CLUSTER RESET", "CLUSTER SETSLOT", "CLUSTER ADDSLOTS", "CLUSTER ADDSLOTSRANGE",
 		"CLUSTER DELSLOTS", "CLUSTER DELSLOTSRANGE", "CLUSTER FAILOVER", "CLUSTER FLUSHSLOTS", "CLUSTER REPLICATE", "CLUSTER BUMPEPOCH",
-		"CLUSTER SAVECONFIG", "CLUSTER SET-CONFIG-EPOCH", "CLUSTER MIGRATESLOTS", "CLUSTER FLUSHSLOT", "CLUSTER CANCELSLOTMIGRATIONS", "CLUSTER NOSUCH",
-		"ACL SETUSER", "ACL DELUSER", "ACL LOAD", "ACL SAVE", "ACL NOSUCH",
+		"CLUSTER SAVECONFIG", "CLUSTER SET-CONFIG-EPOCH", "CLUSTER MIGRATESLOTS", "CLUSTER FLUSHSLOT", "CLUSTER CANCELSLOTMIGRATIONS", "CLUSTER",
+		"ACL SETUSER", "ACL DELUSER", "ACL LOAD", "ACL SAVE", "ACL",
 		"CONFIG SET", "CONFIG REWRITE", "CONFIG RESETSTAT", "CONFIG",
 		"MODULE LOAD", "MODULE LOADEX", "MODULE UNLOAD",
 		"FLUSHALL", "flushdb", "SWAPDB",
@@ -73,7 +73,7 @@ func TestOperatorsPolicy(t *testing.T) {
 		},
 		{
 			name: "a container allowed", allow: []string{"cluster"},
-			denied: []string{"CONFIG SET"}, allowedCalls: []string{"CLUSTER MEET", "CLUSTER NOSUCH"},
+			denied: []string{"CONFIG SET"}, allowedCalls: []string{"CLUSTER MEET", "CLUSTER"},
 		},
 		{
 			name: "a container allowed but for one", allow: []string{"cluster"}, deny: []string{"cluster|reset"},
@@ -108,12 +108,12 @@ func TestOperatorsPolicy(t *testing.T) {
 			denied: []string{"SHUTDOWN"}, allowedCalls: []string{"FLUSHALL"},
 		},
 		{
-			name: "a tie", allow: []string{"get", "all", "@read"}, deny: []string{"get", "@read"},
-			denied: []string{"GET", "MGET"}, allowedCalls: []string{"SET"},
+			name: "a tie of categories", allow: []string{"all", "@read"}, deny: []string{"@keyspace"},
+			denied: []string{"KEYS", "EXISTS"}, allowedCalls: []string{"GET", "SET"},
 		},
 		{
-			name: "both all", allow: []string{"all"}, deny: []string{"all"},
-			denied: []string{"GET", "SET"},
+			name: "a container of refused and other subcommands", allow: []string{"client"}, deny: []string{"multi"},
+			denied: []string{"MULTI"}, allowedCalls: []string{"CLIENT KILL"},
 		},
 		{
 			name: "a category of modules", deny: []string{"@json"},
@@ -156,17 +156,41 @@ func TestBadPolicyEntries(t *testing.T) {
 	}
 }
 
+// TestPolicyThatCannotHold checks that entries without effect, or against each other, are
+// errors and not silence.
+func TestPolicyThatCannotHold(t *testing.T) {
+	for _, test := range []struct {
+		allow, deny []string
+		list, entry string
+		says        string
+	}{
+		{[]string{"multi"}, nil, "allow", "multi", "multi is always refused: "},
+		{[]string{"get", "Client|Reply"}, nil, "allow", "Client|Reply", "client reply is always refused: "},
+		{[]string{"script debug"}, nil, "allow", "script debug", "script debug is always refused: "},
+		{[]string{"get"}, []string{"set", "GET"}, "deny", "GET", "allow list too"},
+		{[]string{"config set"}, []string{"config|set"}, "deny", "config|set", "allow list too"},
+		{[]string{"@read"}, []string{"@READ"}, "deny", "@READ", "allow list too"},
+		{[]string{"all"}, []string{"@all"}, "deny", "@all", "allow list too"},
+	} {
+		_, err := NewPolicy(test.allow, test.deny)
+		var bad *PolicyError
+		if !errors.As(err, &bad) || bad.List != test.list || bad.Entry != test.entry || !strings.Contains(bad.Error(), test.says) {
+			t.Errorf("allow %q, deny %q: %v", test.allow, test.deny, err)
+		}
+	}
+}
+
 func TestRefused(t *testing.T) {
 	for _, line := range []string{
 		"MULTI", "exec", "DISCARD", "WATCH k", "UNWATCH",
 		"SUBSCRIBE c", "PSUBSCRIBE c", "SSUBSCRIBE c", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE",
 		"MONITOR", "SYNC", "PSYNC ? -1", "REPLCONF ACK 0", "AUTH x", "HELLO 3", "RESET", "QUIT", "READONLY", "READWRITE", "ASKING",
 		"CLIENT REPLY OFF", "client tracking on", "CLIENT CACHING YES", "CLIENT NO-EVICT ON", "CLIENT NO-TOUCH ON", "CLIENT SETNAME x",
-		"CLIENT SETINFO LIB-NAME x", "CLIENT CAPA redirect", "CLIENT IMPORT-SOURCE ON", "CLIENT", "CLIENT NOSUCH",
+		"CLIENT SETINFO LIB-NAME x", "CLIENT CAPA redirect", "CLIENT IMPORT-SOURCE ON", "CLIENT",
 		"SCRIPT DEBUG YES", "CLUSTER SYNCSLOTS ESTABLISH",
 	} {
 		c := lookup(t, Builtin(), line)
-		if reason, refused := c.Refused(words(line)); !refused || !strings.HasPrefix(reason, c.Name) || !strings.Contains(reason, " refused: ") {
+		if reason, refused := c.Refused(); !refused || !strings.HasPrefix(reason, c.Name) || !strings.Contains(reason, " refused: ") {
 			t.Errorf("%s: refused %v, reason %q", line, refused, reason)
 		}
 	}
@@ -174,12 +198,12 @@ func TestRefused(t *testing.T) {
 		"GET k", "SELECT 1", "PING", "PUBLISH c m", "SPUBLISH c m", "BLPOP k 0", "EVAL s 0", "SCRIPT LOAD x", "CLIENT ID", "CLIENT LIST",
 		"CLIENT GETNAME", "CLIENT INFO", "CLIENT KILL ID 1", "CLIENT PAUSE 1", "CLIENT UNBLOCK 1", "CLIENT HELP", "SHUTDOWN", "FLUSHALL", "CONFIG SET a b",
 	} {
-		if reason, refused := lookup(t, Builtin(), line).Refused(words(line)); refused {
+		if reason, refused := lookup(t, Builtin(), line).Refused(); refused {
 			t.Errorf("%s is refused: %s", line, reason)
 		}
 	}
 	var none *Info
-	if _, refused := none.Refused(nil); refused || none.Has(Write) || none.RunsScript() || none.Blocks(nil) || none.Container() || none.KeysUnknown() {
+	if _, refused := none.Refused(); refused || none.Has(Write) || none.RunsScript() || none.Blocks(nil) || none.ErrorsUntrusted() || none.KeysUnknown() {
 		t.Error("no command has properties")
 	}
 }

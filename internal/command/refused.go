@@ -77,10 +77,10 @@ func refusalOf(name string) string {
 	return ""
 }
 
-// Refused reports whether the call would break a connection that it shares with other
+// Refused reports whether the command would break a connection that it shares with other
 // batches, with the reason in a sentence for the caller. It holds whatever the operator's
-// policy says.
-func (c *Info) Refused(_ [][]byte) (reason string, refused bool) {
+// policy says, and whatever the arguments are.
+func (c *Info) Refused() (reason string, refused bool) {
 	if c == nil {
 		return "", false
 	}

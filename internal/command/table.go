@@ -11,31 +11,80 @@ type Table struct {
 	byName map[string]*Info
 }
 
-// Lookup finds the command, or subcommand, that the words of a call name, in any case. A
-// container with a subcommand that is not in the table is the container's Info. It does not
-// allocate.
+// Lookup finds the command, or subcommand, that the words of a call name, in any case (of
+// ASCII letters; all bytes of a word count). A container, which is a command that has
+// subcommands, is found by its name alone; with a second word that is none of them nothing is
+// found, as on the server, because what holds for the container need not hold for whatever
+// the word may mean to a server. What is not found must not be sent: Unknown tells what may be
+// asked about it. Lookup does not allocate.
 func (t *Table) Lookup(args [][]byte) (*Info, bool) {
-	if len(args) == 0 {
-		return nil, false
-	}
-	var buf [longestWord]byte
-	n, ok := lower(&buf, args[0])
-	if !ok {
-		return nil, false
-	}
-	c, ok := t.byName[string(buf[:n])]
-	if !ok {
+	c := t.first(args)
+	if c == nil {
 		return nil, false
 	}
 	if len(c.subs) == 0 || len(args) < 2 {
 		return c, true
 	}
-	if n, ok = lower(&buf, args[1]); ok {
-		if sub, ok := c.subs[string(buf[:n])]; ok {
-			return sub, true
+	var buf [longestWord]byte
+	n, ok := lower(&buf, args[1])
+	if !ok {
+		return nil, false
+	}
+	sub, ok := c.subs[string(buf[:n])]
+	return sub, ok
+}
+
+// first finds the command that the first word of a call names.
+func (t *Table) first(args [][]byte) *Info {
+	if len(args) == 0 {
+		return nil
+	}
+	var buf [longestWord]byte
+	n, ok := lower(&buf, args[0])
+	if !ok {
+		return nil
+	}
+	return t.byName[string(buf[:n])]
+}
+
+// Unknown describes a call that Lookup does not find. Name is what a deployment may be asked
+// about (COMMAND INFO): the first word, or "container|word" if the first word is a container's
+// name and only the subcommand is not known, in which case the container is returned too. Name
+// is empty if the words cannot be those of any command.
+func (t *Table) Unknown(args [][]byte) (name string, container *Info) {
+	if len(args) == 0 {
+		return "", nil
+	}
+	container = t.first(args)
+	word := args[0]
+	if container != nil {
+		if len(args) < 2 {
+			return "", container
+		}
+		word = args[1]
+	}
+	if !nameable(word) {
+		return "", container
+	}
+	name = string(word)
+	if container != nil {
+		name = container.Name + "|" + name
+	}
+	return name, container
+}
+
+// nameable reports whether a word can be the name of a command or a subcommand: printable
+// ASCII without what separates words.
+func nameable(word []byte) bool {
+	if len(word) == 0 || len(word) > longestWord {
+		return false
+	}
+	for _, c := range word {
+		if c <= ' ' || c > '~' || c == '|' {
+			return false
 		}
 	}
-	return c, true
+	return true
 }
 
 // All returns every command, containers before their subcommands, sorted by name.

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,18 +16,17 @@ import (
 func TestLookup(t *testing.T) {
 	table := Builtin()
 	for line, want := range map[string]string{
-		"get k":                              "get",
-		"GeT k":                              "get",
-		"config set a b":                     "config set",
-		"CONFIG Set a b":                     "config set",
-		"CONFIG":                             "config",
-		"CONFIG NOSUCH":                      "config",
-		"OBJECT encoding k":                  "object encoding",
-		"json.get k":                         "json.get",
-		"Client no-evict on":                 "client no-evict",
-		"XGROUP createconsumer k":            "xgroup createconsumer",
-		"GET set":                            "get",
-		"CONFIG " + strings.Repeat("x", 100): "config",
+		"get k":                   "get",
+		"GeT k":                   "get",
+		"config set a b":          "config set",
+		"CONFIG Set a b":          "config set",
+		"CONFIG":                  "config",
+		"COMMAND":                 "command",
+		"OBJECT encoding k":       "object encoding",
+		"json.get k":              "json.get",
+		"Client no-evict on":      "client no-evict",
+		"XGROUP createconsumer k": "xgroup createconsumer",
+		"GET set":                 "get",
 	} {
 		if got := lookup(t, table, line); got.Name != want {
 			t.Errorf("%q is %q, want %q", line, got.Name, want)
@@ -43,6 +43,17 @@ func TestLookup(t *testing.T) {
 		{[]byte("ge\xfft")},
 		{[]byte(strings.Repeat("g", 65))},
 		{[]byte(strings.Repeat("g", 1<<20))},
+		{[]byte("get\x00")},
+		{[]byte("GET\x00x"), []byte("k")},
+		{[]byte("\u212aeys"), []byte("*")},    // the Kelvin sign, which Unicode folds to k
+		{[]byte("cl\u0131ent"), []byte("id")}, // a dotless i
+		{[]byte("\u017fet"), []byte("k"), []byte("v")}, // a long s
+		{[]byte("config"), []byte("nosuch")},           // what holds for CONFIG need not hold for it
+		{[]byte("config"), []byte("set\x00n"), []byte("")},
+		{[]byte("script"), []byte("debug\x00"), []byte("yes")},
+		{[]byte("config"), []byte("")},
+		{[]byte("config"), []byte("\u017fet")},
+		{[]byte("command"), []byte(strings.Repeat("x", 1000))},
 	} {
 		if c, ok := table.Lookup(args); ok {
 			t.Errorf("%.100q is %q", args, c.Name)
@@ -50,6 +61,51 @@ func TestLookup(t *testing.T) {
 	}
 	if _, ok := (&Table{}).Lookup(words("get k")); ok {
 		t.Error("an empty table knows GET")
+	}
+}
+
+// TestUnknown: what a deployment may be asked about a call that is not found.
+func TestUnknown(t *testing.T) {
+	long := strings.Repeat("x", longestWord)
+	for _, tt := range []struct {
+		call            []string
+		name, container string
+	}{
+		{},
+		{call: []string{""}},
+		{call: []string{"NoSuch", "x"}, name: "NoSuch"},
+		{call: []string{"mod.new"}, name: "mod.new"},
+		{call: []string{long}, name: long},
+		{call: []string{long + "x"}},
+		{call: []string{strings.Repeat("x", 1<<20)}},
+		{call: []string{"get\x00"}},
+		{call: []string{"get "}},
+		{call: []string{"\u212aeys"}},
+		{call: []string{"config|set", "a", "b"}},
+		{call: []string{"CONFIG", "NoSuch"}, name: "config|NoSuch", container: "config"},
+		{call: []string{"CLIENT", long}, name: "client|" + long, container: "client"},
+		{call: []string{"client", long + "x"}, container: "client"},
+		{call: []string{"script", "debug\x00", "yes"}, container: "script"},
+		{call: []string{"script", ""}, container: "script"},
+		{call: []string{"script", "a|b"}, container: "script"},
+		{call: []string{"script", "a\x7f"}, container: "script"},
+		{call: []string{"script", "\u017fhow"}, container: "script"},
+	} {
+		var args [][]byte
+		for _, word := range tt.call {
+			args = append(args, []byte(word))
+		}
+		if c, ok := Builtin().Lookup(args); ok {
+			t.Errorf("%.100q is %q", tt.call, c.Name)
+		}
+		name, c := Builtin().Unknown(args)
+		container := ""
+		if c != nil {
+			container = c.Name
+		}
+		if name != tt.name || container != tt.container {
+			t.Errorf("%.100q: asks about %.100q of %q, want %q of %q", tt.call, name, container, tt.name, tt.container)
+		}
 	}
 }
 
@@ -77,6 +133,9 @@ func TestCommittedTexts(t *testing.T) {
 				if categoryBit(category) == 0 {
 					t.Errorf("%s has the category %q, which no policy can name", r.Name, category)
 				}
+			}
+			if strings.ContainsAny(r.Name, "._") && !slices.Contains(r.Flags, "module") && file == "supplement.txt" {
+				t.Errorf("%s is a module's command, but does not have the flag", r.Name)
 			}
 			if container, _, isSub := strings.Cut(r.Name, "|"); isSub {
 				if _, ok := Builtin().byName[container]; !ok {
@@ -172,7 +231,7 @@ func TestTopUpFromRedis(t *testing.T) {
 		}
 	}
 	for _, line := range []string{"MONITOR", "CLIENT REPLY OFF", "CLIENT CAPA redirect"} {
-		if _, refused := lookup(t, table, line).Refused(words(line)); !refused {
+		if _, refused := lookup(t, table, line).Refused(); !refused {
 			t.Errorf("%s is not refused", line)
 		}
 	}
@@ -216,8 +275,17 @@ func TestWith(t *testing.T) {
 	if c := lookup(t, table, "CLIENT ID"); c.Name != "client id" {
 		t.Errorf("CLIENT ID is %q", c.Name)
 	}
-	if _, refused := lookup(t, table, "CLIENT SHOUT").Refused(nil); !refused {
+	if _, refused := lookup(t, table, "CLIENT SHOUT").Refused(); !refused {
 		t.Error("a subcommand of CLIENT that nobody knows is not refused")
+	}
+	// What holds for a container holds for subcommands that nobody knew when it was written.
+	policy, err := NewPolicy(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := base.With([]*Info{infoOf(&meta.Row{Name: "cluster|shout", Arity: 2})})
+	if _, denied := policy.Denied(lookup(t, later, "CLUSTER SHOUT")); !denied {
+		t.Error("a subcommand of CLUSTER that nobody knows is not denied")
 	}
 	if c := lookup(t, table, "DBSIZE"); c.Request != AllShards || c.Response != Sum {
 		t.Errorf("DBSIZE goes to %v, merged by %v", c.Request, c.Response)

@@ -58,7 +58,7 @@ func (r *run) unknownCommands() error {
 			discarded.Failed++
 		default:
 			args := r.batch.Commands[i]
-			discarded = &DiscardedError{Index: i, Command: r.items[i].name(args), Err: unknownCommand(args), Failed: 1}
+			discarded = &DiscardedError{Index: i, Command: r.items[i].name(args), Err: r.items[i].unknownCommand(args), Failed: 1}
 		}
 	}
 	if discarded == nil {

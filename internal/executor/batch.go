@@ -1,6 +1,9 @@
 package executor
 
-import "github.com/valkeybatch/valkeybatch/internal/resp"
+import (
+	"github.com/valkeybatch/valkeybatch/internal/node"
+	"github.com/valkeybatch/valkeybatch/internal/resp"
+)
 
 // Batch is what a caller wants carried out.
 type Batch struct {
@@ -18,6 +21,9 @@ type Results struct {
 	Results []Result
 	// Failed counts the entries whose Err is set.
 	Failed int
+	// Budget is what the replies take of [Config.Replies]. Whoever has the results releases it
+	// when the frames, and what was made of them, are no longer needed.
+	Budget *node.Budget
 }
 
 // Result is what came of one command: exactly one of Frame and Err is set.

@@ -35,6 +35,9 @@ type Config struct {
 	Policy *command.Policy
 	// MaxReplyBytes bounds the reply bytes of one batch over all nodes. Default 128 MiB.
 	MaxReplyBytes int64
+	// Replies bounds the reply bytes of all batches together, from their receipt until
+	// the release of [Results.Budget]. Nil: without bounds.
+	Replies *node.Budget
 	// MaxRedirects bounds how often one command is redirected (MOVED, ASK) before the
 	// redirect stays in place as its error. Default 16.
 	MaxRedirects int
@@ -101,8 +104,14 @@ func (e *Executor) Execute(ctx context.Context, b Batch, o options.Options) (*Re
 		opts:     o,
 		start:    start,
 		timeout:  timeout,
-		budget:   node.NewBudget(e.cfg.MaxReplyBytes),
+		budget:   node.NewBudget(e.cfg.MaxReplyBytes).Within(e.cfg.Replies),
 	}
+	held := false // by the results
+	defer func() {
+		if !held {
+			r.budget.Release()
+		}
+	}()
 	r.deadline, _ = ctx.Deadline()
 	results, err := r.execute(ctx)
 	if err != nil {
@@ -111,6 +120,7 @@ func (e *Executor) Execute(ctx context.Context, b Batch, o options.Options) (*Re
 	if o.RaiseOnError && results.Failed > 0 {
 		return nil, r.raise(results)
 	}
+	results.Budget, held = r.budget, true
 	return results, nil
 }
 

@@ -28,7 +28,7 @@ func planPipeline(commands [][][]byte, items []item, topo *slotmap.Topology, rou
 		it := &items[i]
 		switch {
 		case it.info == nil:
-			p.add(i, args, keyless).fail(unknownCommand(args))
+			p.add(i, args, keyless).fail(it.unknownCommand(args))
 		case whole:
 			p.add(i, args, it.slot)
 		case it.splits:

@@ -33,6 +33,8 @@ type item struct {
 	holds bool
 	// selects is whether the command is SELECT.
 	selects bool
+	// subcommand is whether, with info nil, the container is known and only the subcommand is not.
+	subcommand bool
 }
 
 // name returns the command's name for messages: "config set".
@@ -45,8 +47,8 @@ func (it item) name(args [][]byte) string {
 	return name
 }
 
-// scripted reports whether the command runs a caller's code, so that its error texts prove nothing.
-func (it item) scripted() bool { return it.info != nil && it.info.RunsScript() }
+// scripted reports whether the command may run a caller's code, so that its error texts prove nothing.
+func (it item) scripted() bool { return it.info.ErrorsUntrusted() }
 
 // prepare looks up and checks every command, so that whatever is wrong with the batch is
 // found before anything of it is sent.
@@ -58,9 +60,16 @@ func (r *run) prepare(ctx context.Context) error {
 		if len(args) == 0 || len(args[0]) == 0 {
 			return r.invalid(i, "EMPTY_COMMAND", "the command has no name")
 		}
+		it := &r.items[i]
 		info, ok := table.Lookup(args)
 		if !ok {
-			known, err := r.cfg.Commands.Learn(ctx, string(args[0]))
+			name, container := table.Unknown(args)
+			it.subcommand = container != nil
+			// What is refused or denied as a whole needs no question.
+			if err := r.forbid(i, container); err != nil {
+				return err
+			}
+			known, err := r.cfg.Commands.Learn(ctx, name)
 			if err != nil {
 				if ctx.Err() != nil {
 					return r.deadlineError(ctx, 0)
@@ -72,12 +81,11 @@ func (r *run) prepare(ctx context.Context) error {
 				info, _ = table.Lookup(args)
 			}
 		}
-		it := &r.items[i]
 		it.info, it.slot, it.otherSlot = info, keyless, keyless
 		if info == nil {
 			continue
 		}
-		if err := r.permit(i, info, args); err != nil {
+		if err := r.permit(i, info); err != nil {
 			return err
 		}
 		if !r.batch.Atomic && (info.Blocks(args) || info.RunsScript()) {
@@ -93,17 +101,29 @@ func (r *run) prepare(ctx context.Context) error {
 
 // unknownCommand is the error of a command that the deployment does not know, in the words
 // in which Valkey itself begins it.
-func unknownCommand(args [][]byte) *CommandError {
-	return &CommandError{Code: "ERR", Message: "ERR unknown command '" + item{}.name(args) + "'", Outcome: NotExecuted}
+func (it item) unknownCommand(args [][]byte) *CommandError {
+	message := "ERR unknown command '" + it.name(args) + "'"
+	if it.subcommand {
+		message = "ERR unknown subcommand '" + it.name(args[1:]) + "'. Try " + strings.ToUpper(it.name(args)) + " HELP."
+	}
+	return &CommandError{Code: "ERR", Message: message, Outcome: NotExecuted}
 }
 
-// permit refuses what would break a shared connection and what the operator's policy denies.
-func (r *run) permit(i int, info *command.Info, args [][]byte) error {
-	if reason, refused := info.Refused(args); refused {
+// forbid refuses what would break a shared connection and what the operator's policy denies.
+func (r *run) forbid(i int, info *command.Info) error {
+	if reason, refused := info.Refused(); refused {
 		return r.invalid(i, "COMMAND_REFUSED", reason)
 	}
 	if reason, denied := r.cfg.Policy.Denied(info); denied {
 		return r.invalid(i, "COMMAND_DENIED", reason)
+	}
+	return nil
+}
+
+// permit refuses what is forbidden, and what does not work on the deployment at hand.
+func (r *run) permit(i int, info *command.Info) error {
+	if err := r.forbid(i, info); err != nil {
+		return err
 	}
 	if r.cluster && info.KeysUnknown() && r.opts.Route.Kind == options.RouteNone {
 		return r.invalid(i, "ROUTE_REQUIRED", fmt.Sprintf("the deployment does not say where the keys of %s are, so on a cluster it needs a route (cluster_options.route)", info.Name))

@@ -1,13 +1,12 @@
 // Package registry keeps the command table that batches are planned with: the table built
 // into the binary, topped up with what the connected deployment knows (modules, newer
-// servers), at start, after the topology changed, and once per command that is missing.
+// servers), at start, after the topology changed, and once per command or subcommand that is
+// missing, within a budget of questions.
 package registry
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,21 +39,6 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// The bounds of what callers can make a Registry remember and ask.
-const (
-	// maxName is the longest command name, in bytes, that is worth a question.
-	maxName = 64
-	// maxMisses is how many unknown names are remembered.
-	maxMisses = 1024
-	// missTTL is how long an unknown name is believed to be unknown; modules can be loaded.
-	missTTL = 10 * time.Second
-	// maxQuestions is how many questions are under way at once.
-	maxQuestions = 4
-)
-
-// ErrClosed is what [Registry.Learn] returns after Close.
-var ErrClosed = errors.New("registry: closed")
-
 // Registry holds the table. It is safe for concurrent use and must be closed.
 type Registry struct {
 	cfg       Config
@@ -67,9 +51,12 @@ type Registry struct {
 	cancel context.CancelFunc
 	owned  sync.WaitGroup
 
-	mu     sync.Mutex
-	closed bool
-	misses map[string]time.Time // unknown name -> when to ask again
+	mu      sync.Mutex
+	closed  bool
+	misses  map[string]time.Time // unknown name -> when to ask again
+	budget  budget
+	topped  bool      // a top-up has succeeded
+	hurried time.Time // when the budget's end last brought a top-up forward
 }
 
 // New returns a Registry and, if it has a source, starts to top the table up.
@@ -158,114 +145,7 @@ func (r *Registry) topUp() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.table.Store(table)
+	r.topped = true
 	clear(r.misses)
 	return nil
-}
-
-// Learn asks the deployment about a command that the table lacks, and adds it. Known is
-// whether it is in the table afterwards. An error means that the deployment could not be
-// asked. Names that were unknown a moment ago are not asked about again.
-func (r *Registry) Learn(ctx context.Context, name string) (known bool, err error) {
-	name = strings.ToLower(name)
-	if r.cfg.Source == nil || !askable(name) || r.missed(name) {
-		return false, nil
-	}
-	if _, ok := r.Table().Lookup([][]byte{[]byte(name)}); ok {
-		return true, nil
-	}
-	if !r.own() {
-		return false, ErrClosed
-	}
-	// The question outlives the caller who asked first: others may wait for the same answer.
-	answer := r.questions.DoChan(name, func() (any, error) { return r.ask(name) })
-	select {
-	case result := <-answer:
-		r.owned.Done()
-		if result.Err != nil {
-			return false, result.Err
-		}
-		return result.Val.(bool), nil
-	case <-ctx.Done():
-		// The answer is awaited all the same, so that Close can wait for the question's end.
-		go func() {
-			defer r.owned.Done()
-			<-answer
-		}()
-		return false, ctx.Err()
-	}
-}
-
-// own takes part in what Close waits for, unless it is too late for that.
-func (r *Registry) own() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closed {
-		return false
-	}
-	r.owned.Add(1)
-	return true
-}
-
-// ask puts the question to the deployment and remembers the answer.
-func (r *Registry) ask(name string) (known bool, err error) {
-	ctx, cancel := context.WithTimeout(r.ctx, r.cfg.Timeout)
-	defer cancel()
-	select {
-	case r.slots <- struct{}{}:
-		defer func() { <-r.slots }()
-	case <-ctx.Done():
-		return false, ctx.Err()
-	}
-	infos, err := r.cfg.Source.CommandInfo(ctx, name)
-	if err != nil {
-		return false, err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(infos) == 0 {
-		r.remember(name)
-		return false, nil
-	}
-	r.table.Store(r.table.Load().With(infos))
-	return true, nil
-}
-
-// remember notes an unknown name. When the memory is full, what has expired is dropped, and
-// everything if nothing has: forgetting costs one question, remembering without bound costs
-// the process.
-func (r *Registry) remember(name string) {
-	now := time.Now()
-	if len(r.misses) >= maxMisses {
-		for other, until := range r.misses {
-			if now.After(until) {
-				delete(r.misses, other)
-			}
-		}
-		if len(r.misses) >= maxMisses {
-			clear(r.misses)
-		}
-	}
-	r.misses[name] = now.Add(missTTL)
-}
-
-// missed reports whether the deployment said a moment ago that it has no such command.
-func (r *Registry) missed(name string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	until, ok := r.misses[name]
-	return ok && time.Now().Before(until)
-}
-
-// askable reports whether a name could be a command's: printable ASCII without spaces. No
-// other name is worth a round trip.
-func askable(name string) bool {
-	if name == "" || len(name) > maxName {
-		return false
-	}
-	for i := range len(name) {
-		if name[i] <= ' ' || name[i] > '~' {
-			return false
-		}
-	}
-	return true
 }

@@ -3,10 +3,10 @@ package registry
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -118,34 +118,37 @@ func TestTopUp(t *testing.T) {
 }
 
 func TestLearn(t *testing.T) {
-	d := &deployment{infos: map[string]*command.Info{}}
-	r := start(t, d)
-	eventually(t, "the first top-up", func() bool { return d.questions("*") == 1 })
-	ctx := context.Background()
-	for range 3 {
-		if known, err := r.Learn(ctx, "NoSuch"); known || err != nil {
+	synctest.Test(t, func(t *testing.T) {
+		d := &deployment{infos: map[string]*command.Info{}}
+		r := start(t, d)
+		synctest.Wait() // for the first top-up
+		ctx := context.Background()
+		for range 3 {
+			if known, err := r.Learn(ctx, "NoSuch"); known || err != nil {
+				t.Errorf("got %v, %v", known, err)
+			}
+		}
+		if n := d.questions("nosuch"); n != 1 {
+			t.Errorf("asked %d times about an unknown command, want once", n)
+		}
+		d.set(func() { d.infos["mod.new"] = &command.Info{Name: "mod.new", Arity: 2} })
+		if known, err := r.Learn(ctx, "MOD.NEW"); !known || err != nil || !has(r, "mod.new") {
 			t.Errorf("got %v, %v", known, err)
 		}
-	}
-	if n := d.questions("nosuch"); n != 1 {
-		t.Errorf("asked %d times about an unknown command, want once", n)
-	}
-	d.set(func() { d.infos["mod.new"] = &command.Info{Name: "mod.new", Arity: 2} })
-	if known, err := r.Learn(ctx, "MOD.NEW"); !known || err != nil || !has(r, "mod.new") {
-		t.Errorf("got %v, %v", known, err)
-	}
-	if known, err := r.Learn(ctx, "get"); !known || err != nil || d.questions("get") != 0 {
-		t.Errorf("a known command: %v, %v, %d questions", known, err, d.questions("get"))
-	}
-	for _, name := range []string{"", "a b", "a\n", "grüß", strings.Repeat("x", maxName+1)} {
-		if known, err := r.Learn(ctx, name); known || err != nil || d.questions(name) != 0 {
-			t.Errorf("%q: %v, %v, %d questions", name, known, err, d.questions(name))
+		if known, err := r.Learn(ctx, "get"); !known || err != nil || d.questions("get") != 0 {
+			t.Errorf("a known command: %v, %v, %d questions", known, err, d.questions("get"))
 		}
-	}
-	d.set(func() { d.err = errors.New("down") })
-	if _, err := r.Learn(ctx, "other"); err == nil {
-		t.Error("an unreachable deployment must be an error")
-	}
+		for _, name := range []string{"", "a b", "a\n", "grüß", strings.Repeat("x", maxWord+1), strings.Repeat("x", 1<<20), "get\x00", "\u212aeys",
+			"|", "config|", "|set", "config|set|x", "config||set", "config|se t", "config|set\x00", "config|" + strings.Repeat("x", maxWord+1)} {
+			if known, err := r.Learn(ctx, name); known || err != nil || d.questions(name) != 0 {
+				t.Errorf("%q: %v, %v, %d questions", name, known, err, d.questions(name))
+			}
+		}
+		d.set(func() { d.err = errors.New("down") })
+		if _, err := r.Learn(ctx, "other"); err == nil {
+			t.Error("an unreachable deployment must be an error")
+		}
+	})
 }
 
 // TestLearnTogether checks that callers who miss the same command share one question, that
@@ -184,22 +187,6 @@ func TestLearnTogether(t *testing.T) {
 	wg.Wait()
 	if _, err := r.Learn(context.Background(), "mod.more"); !errors.Is(err, ErrClosed) {
 		t.Errorf("after Close: %v", err)
-	}
-}
-
-// TestMemoryIsBounded checks that callers cannot make the registry remember without bound.
-func TestMemoryIsBounded(t *testing.T) {
-	d := &deployment{}
-	r := start(t, d)
-	for i := range 3 * maxMisses {
-		if _, err := r.Learn(context.Background(), fmt.Sprintf("no%d", i)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.misses) > maxMisses {
-		t.Errorf("%d names are remembered", len(r.misses))
 	}
 }
 
