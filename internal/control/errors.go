@@ -67,6 +67,15 @@ type ReplyError struct {
 // Error names the command and what is wrong with its reply.
 func (e *ReplyError) Error() string { return e.Command + ": " + e.Reason }
 
+// HandshakeError says that a node refused the connection, or the credentials.
+type HandshakeError struct {
+	// Text is the node's answer as [resp.Refusal] words it: never with the password.
+	Text string
+}
+
+// Error gives the answer.
+func (e *HandshakeError) Error() string { return "handshake: " + e.Text }
+
 // StateError says that a node can be reached, but that the deployment cannot serve.
 type StateError struct {
 	// State is what the node says of itself, for instance "cluster_state:fail".

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/valkey-io/valkey-go"
+
+	"github.com/valkeybatch/valkeybatch/internal/resp"
 )
 
 // peer is one node as the control plane reaches it. One question at a time is put
@@ -104,7 +106,7 @@ func (p *peer) exchange(ctx context.Context, commands [][]string) (results []val
 
 	if p.client == nil {
 		if p.client, err = valkey.NewClient(p.options(ctx)); err != nil {
-			return nil, err
+			return nil, p.handshakeError(err)
 		}
 	}
 	built := make([]valkey.Completed, len(commands))
@@ -119,6 +121,19 @@ func (p *peer) exchange(ctx context.Context, commands [][]string) (results []val
 	}
 	sound = stop()
 	return results, nil
+}
+
+// handshakeError makes an error of connecting fit to be shown: a server that does not know
+// HELLO or AUTH may repeat the password.
+func (p *peer) handshakeError(err error) error {
+	var refused *valkey.ValkeyError
+	switch password := p.config.Password; {
+	case errors.As(err, &refused):
+		return &HandshakeError{Text: resp.Refusal(refused.Error(), password)}
+	case password != "" && strings.Contains(err.Error(), password):
+		return &HandshakeError{Text: "the error is withheld: the password is in it"}
+	}
+	return err
 }
 
 // options are the settings under which valkey-go does nothing of its own accord:

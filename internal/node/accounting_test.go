@@ -14,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/valkeybatch/valkeybatch/internal/node"
-	"github.com/valkeybatch/valkeybatch/internal/resp"
 )
 
 // cutConn is a connection whose write side fails after so many bytes, as when it is cut in
@@ -53,7 +52,7 @@ func TestCutMidWrite(t *testing.T) {
 	var ends []int
 	total := 0
 	for _, c := range commands {
-		total += resp.CommandSize(c)
+		total += batch(c).Bytes()
 		ends = append(ends, total)
 	}
 	addr := startRaw(t, func(p *peer) {

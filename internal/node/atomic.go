@@ -3,6 +3,8 @@ package node
 import (
 	"context"
 	"errors"
+	"strings"
+	"time"
 
 	"github.com/valkeybatch/valkeybatch/internal/resp"
 )
@@ -87,6 +89,7 @@ func (e *exclusive) doAtomic(ctx context.Context, t Target, b *Batch) {
 				return
 			}
 		}
+		began := time.Now()
 		queued, err := l.c.submit(ctx, b)
 		switch {
 		case err != nil:
@@ -99,6 +102,9 @@ func (e *exclusive) doAtomic(ctx context.Context, t Target, b *Batch) {
 		}
 		l.c.awaitOrClose(ctx, b)
 		l.release(b.atomicOutcome(l.c))
+		if ctx.Err() != nil && b.got == 0 && time.Since(began) >= silence {
+			e.prune(time.Time{}) // the node may hang: whether it does, a new connection tells
+		}
 		return
 	}
 }
@@ -113,16 +119,27 @@ func stale(ctx context.Context, err error) bool {
 }
 
 // atomicOutcome judges a transaction's replies. It reports whether the connection is primed.
+// When something between here and the server dropped MULTI, the commands ran one by one as
+// they came, and that shows in their replies or in EXEC's.
 func (b *Batch) atomicOutcome(c *conn) bool {
 	var limit *LimitError
 	if b.got > b.count && !errors.As(b.err, &limit) {
 		b.err = nil // what is missing concerns the next transaction only
 	}
+	refused, strange := false, false
 	for i := range min(b.got, b.count) {
-		if f := b.replies[i]; !f.IsSimple("QUEUED") && !f.IsError() {
-			b.err = &ConnectionError{Addr: c.addr, Op: OpProtocol, Err: errSequence}
-			return false
-		}
+		f := b.replies[i]
+		refused = refused || f.IsError()
+		strange = strange || (!f.IsSimple("QUEUED") && !f.IsError())
+	}
+	if b.got > b.count {
+		exec := b.replies[b.count]
+		strange = strange || strings.HasPrefix(exec.ErrorText(), "ERR EXEC without MULTI") ||
+			(refused && !exec.IsError()) // a refused command makes EXEC refuse
+	}
+	if strange {
+		b.err = &ConnectionError{Addr: c.addr, Op: OpProtocol, Err: errSequence}
+		return false
 	}
 	if b.err != nil || b.got < len(b.ends) {
 		return false

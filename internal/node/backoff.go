@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -26,6 +27,20 @@ func (g *gate) closed() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if time.Now().Before(g.until) {
+		return g.err
+	}
+	return nil
+}
+
+// hung returns the last failure if the node did not answer then, whether or not its pause is
+// over; nil once a connection could be made.
+func (g *gate) hung() error {
+	if g.failures.Load() == 0 {
+		return nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if lost := (*ConnectionError)(nil); errors.As(g.err, &lost) && lost.Timeout {
 		return g.err
 	}
 	return nil

@@ -136,11 +136,10 @@ func (b *Batch) ExecState() State {
 	return s
 }
 
-// Answered returns the number of replies received for the commands.
-func (b *Batch) Answered() int { return min(b.got, b.count) }
-
 // Err returns nil when every command is acknowledged. Otherwise it is a *ConnectionError, a
-// *LimitError, a *MultiRefusedError, or wraps the context's error.
+// *LimitError, a *MultiRefusedError, or wraps the context's error. After an Atomic Do it is a
+// *ConnectionError of OpProtocol, too, when the replies are not those of a transaction: EXEC's
+// reply is to be believed only when Err is nil.
 func (b *Batch) Err() error { return b.err }
 
 // refuse settles a batch of which nothing was sent.

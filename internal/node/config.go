@@ -16,7 +16,7 @@ type Config struct {
 	// ClientName is the name that the server lists connections under; empty for none.
 	ClientName string
 	// TLS, if set, makes all connections TLS. Its ServerName, when empty, is the host of the
-	// node's address.
+	// node's address, and localhost for a socket.
 	TLS *tls.Config
 	// Cluster says that the nodes are a cluster's. Replica connections begin with READONLY in
 	// any case; on a cluster a server that refuses it is an error.
@@ -39,7 +39,7 @@ type Config struct {
 	IdleTimeout time.Duration
 	// Logger takes the few things worth telling an operator. Default: none.
 	Logger *slog.Logger
-	// Dialer opens the transport connections. Default: a net.Dialer with TCP keep-alive and,
+	// Dialer opens the transport connections (network "tcp" or "unix"). Default: a net.Dialer with TCP keep-alive and,
 	// on Linux, an end to resending after 30 s.
 	Dialer func(ctx context.Context, network, addr string) (net.Conn, error)
 }

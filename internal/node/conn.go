@@ -15,6 +15,15 @@ import (
 // answered before it hung up is in the socket already.
 const drainTime = time.Second
 
+// silence is how long a connection on which replies are due may bring nothing before those
+// who come later are given another one. The node hangs, or a command holds up the connection.
+const silence = time.Second
+
+// epoch and clock tell the time in nanoseconds, untouched by changes of the wall clock.
+var epoch = time.Now()
+
+func clock() int64 { return int64(time.Since(epoch)) }
+
 // conn is one connection. Sub-batches queue on it in the order of their replies; the queue
 // begins with those written or being written, and ends with the fresh ones.
 //
@@ -34,12 +43,14 @@ type conn struct {
 	room       room
 	writing    bool // somebody is writing, or about to
 	reading    bool // the reader has not ended
-	retired    bool // takes nothing new; closes when what is in flight has ended
+	retired    bool // takes nothing new; closes when nobody waits for it any more
 	err        error
 	ended      chan struct{} // closed when failed and settled
 	ready      bool          // the handshake is over
+	busy       int64         // when the queue was last empty, by clock
 
-	answered atomic.Bool // something was answered since the handshake
+	answered atomic.Bool  // something was answered since the handshake
+	heard    atomic.Int64 // when something was received last, by clock
 }
 
 func newConn(addr string, sock, nc net.Conn, cfg *Config) *conn {
@@ -101,7 +112,7 @@ func (c *conn) enqueue(b *Batch) {
 	b.replies = make([]resp.Frame, len(b.ends))
 	b.prev, b.next = c.tail, nil
 	if c.tail == nil {
-		c.head = b
+		c.head, c.busy = b, clock()
 	} else {
 		c.tail.next = b
 	}
@@ -155,10 +166,6 @@ func (c *conn) unlink(b *Batch) {
 	}
 	b.prev, b.next = nil, nil
 	c.room.give(b)
-	if c.retired && c.head == nil {
-		c.fail(&ConnectionError{Addr: c.addr, Op: OpClose, Err: ErrClosed})
-		c.sock.Close()
-	}
 }
 
 // settle makes a batch's outcome final. c.mu is held.
@@ -172,7 +179,8 @@ func (b *Batch) settle(got, sent int, err error) {
 }
 
 // abandon settles a batch whose context has ended. It is taken out of the queue when no writer
-// has begun with it; else the connection carries on with it and drops its replies.
+// has begun with it; else the connection carries on with it and drops its replies. A silent
+// connection is retired, so that no more batches queue up on it.
 func (c *conn) abandon(b *Batch, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -185,6 +193,15 @@ func (c *conn) abandon(b *Batch, err error) {
 		b.discard.Store(true)
 		b.settle(int(b.answered.Load()), b.size, err)
 	}
+	c.givenUp()
+}
+
+// givenUp takes note that somebody stopped waiting for the connection. c.mu is held.
+func (c *conn) givenUp() {
+	if c.head != nil && clock()-max(c.busy, c.heard.Load()) >= int64(silence) {
+		c.retireLocked()
+	}
+	c.closeDeserted()
 }
 
 // fail marks the connection as failed; the first reason counts. c.mu is held.
@@ -203,19 +220,35 @@ func (c *conn) close(err error) {
 	c.sock.Close()
 }
 
-// retire lets what is in flight finish and closes the connection then.
+// retire lets finish what somebody waits for and closes the connection then.
 func (c *conn) retire() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.retireLocked()
+}
+
+// retireLocked is retire while c.mu is held.
+func (c *conn) retireLocked() {
 	if c.retired || c.err != nil {
 		return
 	}
 	c.retired = true
 	c.room.turnAway()
-	if c.head == nil {
-		c.fail(&ConnectionError{Addr: c.addr, Op: OpClose, Err: ErrClosed})
-		c.sock.Close()
+	c.closeDeserted()
+}
+
+// closeDeserted closes a retired connection once nobody waits for it. c.mu is held.
+func (c *conn) closeDeserted() {
+	if !c.retired || c.err != nil {
+		return
 	}
+	for b := c.head; b != nil; b = b.next {
+		if !b.settled {
+			return
+		}
+	}
+	c.fail(&ConnectionError{Addr: c.addr, Op: OpClose, Err: ErrClosed})
+	c.sock.Close()
 }
 
 // settleAll settles what is in flight on a failed connection once reader and writer have both

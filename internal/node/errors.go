@@ -13,6 +13,13 @@ var ErrClosed = errors.New("the node's connections are closed")
 // errLost stands for a connection that ended without a reason given.
 var errLost = errors.New("connection closed by the server")
 
+// errNoAnswer stands for a handshake that took too long.
+var errNoAnswer = errors.New("no answer in time")
+
+// errHeldUp is the cause when a connection was closed that brought no replies any more, or
+// only such as nobody waited for.
+var errHeldUp = errors.New("the connection was held up and has been replaced too often")
+
 // The operations in which a connection fails.
 const (
 	// OpDial: no transport connection. Nothing was sent.
@@ -58,13 +65,14 @@ func failed(addr, op string, err error) *ConnectionError {
 
 // What a LimitError can be about.
 const (
-	LimitReplyBytes   = "reply bytes"
-	LimitReplyNesting = "reply nesting"
+	LimitReplyBytes      = "reply bytes"
+	LimitReplyNesting    = "reply nesting"
+	LimitRepliesInFlight = "reply bytes in flight"
 )
 
 // LimitError says that the replies outgrew what is allowed. Replies before that are kept.
 type LimitError struct {
-	// What names the limit: LimitReplyBytes or LimitReplyNesting.
+	// What names the limit: LimitReplyBytes, LimitReplyNesting or LimitRepliesInFlight.
 	What string
 	// Actual is the figure that broke the limit; more may have been to come. Allowed is the limit.
 	Actual, Allowed int64

@@ -54,7 +54,6 @@ func (e *exclusive) get(ctx context.Context, replica bool) (*lease, error) {
 	if c == nil {
 		var err error
 		if c, err = e.dial(ctx, replica, age); err != nil {
-			<-e.limit
 			return nil, err
 		}
 	}
@@ -76,16 +75,15 @@ func (e *exclusive) take(kind int) (*conn, int) {
 	return nil, e.age
 }
 
-// dial opens a connection. When ctx ends first, the connection is kept for the next caller.
+// dial opens a connection for a caller who has a token, which is given back when there is an
+// error. When the caller stops waiting, the dial goes on with the token, so that dials are
+// bounded too, and the connection is kept for the next caller.
 func (e *exclusive) dial(ctx context.Context, replica bool, age int) (*conn, error) {
 	if err := e.node.mayDial(); err != nil {
+		<-e.limit
 		return nil, err
 	}
-	type result struct {
-		c   *conn
-		err error
-	}
-	done := make(chan result)
+	d := &exclusiveDial{done: make(chan struct{})}
 	if !e.node.pool.goDial(func(detached context.Context) {
 		c, err := e.node.dial(detached, replica)
 		if err == nil && e.prepare != nil {
@@ -93,21 +91,51 @@ func (e *exclusive) dial(ctx context.Context, replica bool, age int) (*conn, err
 			err = e.prepare(within, c)
 			cancel()
 		}
-		select {
-		case done <- result{c, err}:
-		case <-ctx.Done():
-			if err == nil {
-				e.keep(c, kindOf(replica), age)
-			}
+		d.mu.Lock()
+		d.c, d.err = c, err
+		left := d.left
+		close(d.done)
+		d.mu.Unlock()
+		if left && err == nil {
+			e.keep(c, kindOf(replica), age)
+		}
+		if left || err != nil {
+			<-e.limit
 		}
 	}) {
+		<-e.limit
 		return nil, e.node.errClosed()
 	}
+	if err := e.node.awaitDial(ctx, d.done); err != nil {
+		if !d.leave() && d.err == nil {
+			e.keep(d.c, kindOf(replica), age)
+			<-e.limit
+		}
+		return nil, err
+	}
+	return d.c, d.err
+}
+
+// exclusiveDial is a dial under way and the caller who waits for it.
+type exclusiveDial struct {
+	done chan struct{} // closed when c and err are set
+
+	mu   sync.Mutex
+	left bool // the caller waits no more
+	c    *conn
+	err  error
+}
+
+// leave says that the caller waits no more. It reports false when the dial is done already.
+func (d *exclusiveDial) leave() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	select {
-	case r := <-done:
-		return r.c, r.err
-	case <-ctx.Done():
-		return nil, interrupted(e.node.addr, "connecting", ctx.Err())
+	case <-d.done:
+		return false
+	default:
+		d.left = true
+		return true
 	}
 }
 

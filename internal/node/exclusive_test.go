@@ -103,8 +103,8 @@ func TestAtomic(t *testing.T) {
 		if want := "*3\r\n+OK\r\n-WRONGTYPE Operation against a key holding the wrong kind of value\r\n:6\r\n"; string(b.Exec()) != want || b.ExecState() != node.Acknowledged {
 			t.Errorf("EXEC: %q %v", b.Exec(), b.ExecState())
 		}
-		if b.Len() != 3 || b.Answered() != 3 {
-			t.Errorf("Len %d, Answered %d", b.Len(), b.Answered())
+		if b.Len() != 3 {
+			t.Errorf("Len %d", b.Len())
 		}
 	}
 	b := do(t, n, transaction, command("SET", key, "7"), command("NOSUCH"), command("GET", key))
@@ -246,6 +246,9 @@ func TestAtomicSequence(t *testing.T) {
 func TestAtomicUnexpectedReplies(t *testing.T) {
 	for name, tc := range map[string]struct{ set, exec, again string }{
 		"ran bare":          {"+OK\r\n", "-ERR EXEC without MULTI\r\n", "+OK\r\n"},
+		"ran bare, failed":  {"-WRONGTYPE no\r\n", "-ERR EXEC without MULTI\r\n", "+OK\r\n"},
+		"EXEC all the same": {"-ERR no\r\n", "*1\r\n+OK\r\n", "+OK\r\n"},
+		"lost behind":       {"+QUEUED\r\n", "-ERR EXEC without MULTI\r\n", "+OK\r\n"},
 		"MULTI nested":      {"+QUEUED\r\n", "-NOPERM no\r\n", "-ERR MULTI calls can not be nested\r\n"},
 		"MULTI says QUEUED": {"+QUEUED\r\n", "+QUEUED\r\n", "+QUEUED\r\n"},
 	} {
@@ -266,8 +269,11 @@ func TestAtomicUnexpectedReplies(t *testing.T) {
 			n := getNode(t, s.Addr())
 			for i := range 2 {
 				b := do(t, n, transaction, command("SET", "k", "v"))
-				if string(b.Exec()) != tc.exec || (tc.set == "+OK\r\n") != (b.Err() != nil) {
+				if string(b.Exec()) != tc.exec || (tc.again == "+OK\r\n") != (b.Err() != nil) {
 					t.Errorf("EXEC: %q, %v", b.Exec(), b.Err())
+				}
+				if b.Err() != nil {
+					wantConnectionError(t, b, node.OpProtocol)
 				}
 				if s.Connections() != i+1 {
 					t.Errorf("%d connections after %d transactions", s.Connections(), i+1)

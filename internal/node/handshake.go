@@ -15,8 +15,11 @@ const handshakeBytes = 1 << 20
 
 // ServerError is an error reply to something that the connection itself asked for.
 type ServerError struct {
-	// Command is what was asked; Text is the server's answer.
-	Command, Text string
+	// Command is what was asked.
+	Command string
+	// Text is the server's answer; to a command that carries the password, as resp.Refusal
+	// words it.
+	Text string
 }
 
 // Error returns both.
@@ -27,7 +30,11 @@ func (n *Node) open(ctx context.Context, replica bool) (*conn, error) {
 	cfg := &n.pool.cfg
 	ctx, cancel := context.WithTimeout(ctx, cfg.DialTimeout)
 	defer cancel()
-	sock, err := cfg.Dialer(ctx, "tcp", n.addr)
+	network, addr := "tcp", n.addr
+	if path, ok := strings.CutPrefix(addr, unixScheme); ok {
+		network, addr = "unix", path
+	}
+	sock, err := cfg.Dialer(ctx, network, addr)
 	if err != nil {
 		return nil, failed(n.addr, OpDial, err)
 	}
@@ -57,7 +64,10 @@ func (n *Node) open(ctx context.Context, replica bool) (*conn, error) {
 	return c, nil
 }
 
-// tlsConfig returns the TLS settings for the node's host.
+// unixScheme begins the addresses of sockets; the path follows.
+const unixScheme = "unix://"
+
+// tlsConfig returns the TLS settings for the node's host. A server behind a socket is localhost.
 func (n *Node) tlsConfig() *tls.Config {
 	cfg := n.pool.cfg.TLS
 	if cfg.ServerName != "" || cfg.InsecureSkipVerify {
@@ -66,6 +76,9 @@ func (n *Node) tlsConfig() *tls.Config {
 	host, _, err := net.SplitHostPort(n.addr)
 	if err != nil {
 		host = n.addr
+	}
+	if strings.HasPrefix(n.addr, unixScheme) {
+		host = "localhost"
 	}
 	cfg = cfg.Clone()
 	cfg.ServerName = host
@@ -106,7 +119,11 @@ func (c *conn) greeted(ctx context.Context, asked [][]string, b *Batch) error {
 		if i == 1 && !c.cfg.Cluster && strings.Contains(f.ErrorText(), "cluster support disabled") {
 			continue // a standalone replica serves reads as it is
 		}
-		err := &ConnectionError{Addr: c.addr, Op: OpHandshake, Err: &ServerError{Command: asked[i][0], Text: f.ErrorText()}}
+		text := f.ErrorText()
+		if i == 0 || (c.cfg.Password != "" && strings.Contains(text, c.cfg.Password)) {
+			text = resp.Refusal(text, c.cfg.Password)
+		}
+		err := &ConnectionError{Addr: c.addr, Op: OpHandshake, Err: &ServerError{Command: asked[i][0], Text: text}}
 		c.close(err)
 		return err
 	}
@@ -161,7 +178,11 @@ func handshakeFailed(addr string, err error) error {
 	if errors.As(err, &limit) {
 		err = &resp.ProtocolError{Reason: limit.Error()} // not a limit of the caller's
 	}
-	return failed(addr, OpHandshake, err)
+	lost := failed(addr, OpHandshake, err)
+	if lost.Timeout {
+		lost.Err = errNoAnswer
+	}
+	return lost
 }
 
 // awaitOrClose waits for a batch and closes the connection when the context ends first.

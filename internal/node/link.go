@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -15,7 +16,12 @@ type link struct {
 
 	mu   sync.Mutex
 	dial *dialling
+	old  []*conn // replaced while somebody waited for them, the oldest first
 }
+
+// maxReplaced is how many connections that were replaced a link keeps for those who wait for
+// them still. Every further one ends the oldest.
+const maxReplaced = 4
 
 // dialling is a dial under way, shared by all who wait for it.
 type dialling struct {
@@ -37,7 +43,7 @@ func (l *link) do(ctx context.Context, b *Batch) {
 			b.refuse(err)
 			return
 		case !queued:
-			l.cur.CompareAndSwap(c, nil)
+			l.replace(c)
 			continue
 		}
 		select {
@@ -46,6 +52,20 @@ func (l *link) do(ctx context.Context, b *Batch) {
 			c.abandon(b, interrupted(c.addr, "waiting for replies", ctx.Err()))
 		}
 		return
+	}
+}
+
+// replace makes room for another connection in the place of one that takes nothing more.
+func (l *link) replace(c *conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.cur.CompareAndSwap(c, nil) {
+		return
+	}
+	l.old = slices.DeleteFunc(append(l.old, c), func(c *conn) bool { return c.failure() != nil })
+	if len(l.old) > maxReplaced {
+		l.old[0].close(&ConnectionError{Addr: c.addr, Op: OpClose, Err: errHeldUp})
+		l.old = slices.Delete(l.old, 0, 1)
 	}
 }
 
@@ -63,13 +83,11 @@ func (l *link) get(ctx context.Context) (*conn, error) {
 		if d == nil {
 			continue
 		}
-		select {
-		case <-d.done:
-			if d.err != nil {
-				return nil, d.err
-			}
-		case <-ctx.Done():
-			return nil, interrupted(l.node.addr, "connecting", ctx.Err())
+		if err := l.node.awaitDial(ctx, d.done); err != nil {
+			return nil, err
+		}
+		if d.err != nil {
+			return nil, d.err
 		}
 	}
 }

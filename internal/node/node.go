@@ -98,6 +98,30 @@ func (n *Node) mayDial() error {
 	return n.gate.closed()
 }
 
+// probeTime is how long a dial of a node is waited for that did not answer the dial before.
+const probeTime = 250 * time.Millisecond
+
+// awaitDial waits for a dial of the node that is under way to be done. It returns an error when
+// the context ends first, and when the node seems to hang as it did before: such a dial goes on
+// to see whether the node is back, and nobody has to wait it out.
+func (n *Node) awaitDial(ctx context.Context, done <-chan struct{}) error {
+	var enough <-chan time.Time
+	hung := n.gate.hung()
+	if hung != nil {
+		timer := time.NewTimer(probeTime)
+		defer timer.Stop()
+		enough = timer.C
+	}
+	select {
+	case <-done:
+		return nil
+	case <-enough:
+		return hung
+	case <-ctx.Done():
+		return interrupted(n.addr, "connecting", ctx.Err())
+	}
+}
+
 // dial opens a connection and keeps the books on failures.
 func (n *Node) dial(ctx context.Context, replica bool) (*conn, error) {
 	c, err := n.open(ctx, replica)

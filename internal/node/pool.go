@@ -29,7 +29,7 @@ func NewPool(cfg Config) *Pool {
 	return p
 }
 
-// Get returns the node at an address, host:port. It connects when it is used.
+// Get returns the node at an address, host:port or unix:///path. It connects when it is used.
 func (p *Pool) Get(addr string) *Node {
 	p.mu.RLock()
 	n := p.nodes[addr]

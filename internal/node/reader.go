@@ -8,6 +8,10 @@ import (
 	"github.com/valkeybatch/valkeybatch/internal/resp"
 )
 
+// maxDrained is how many bytes of replies that nobody waits for hold up those who come behind
+// them. When there are more the connection is retired.
+const maxDrained = 1 << 20
+
 // reader hands replies to the batches that wait for them. It runs in one goroutine per
 // connection and owns everything in it.
 type reader struct {
@@ -18,6 +22,7 @@ type reader struct {
 	got   int    // replies that cur has
 	spent int64  // bytes of cur's replies not yet taken off its budget
 	skip  bool   // the frame being received is dropped
+	drain int64  // bytes that were dropped since cur was given up
 	pos   int    // of the bytes not scanned yet in chunk
 }
 
@@ -44,6 +49,7 @@ func (r *reader) run() error {
 		n, err := r.c.nc.Read(buf)
 		if n > 0 {
 			r.chunk.filled(n)
+			r.c.heard.Store(clock())
 			err := r.take()
 			r.publish()
 			if err != nil {
@@ -61,6 +67,9 @@ func (r *reader) run() error {
 
 // take scans what was read and hands out the replies in it.
 func (r *reader) take() error {
+	if r.cur != nil && r.cur.discard.Load() {
+		r.skip = true // given up in the middle of a frame
+	}
 	for r.pos < r.chunk.end {
 		if r.scan.AtStart() {
 			r.chunk.start = r.pos
@@ -72,6 +81,10 @@ func (r *reader) take() error {
 		r.pos += n
 		if !r.skip {
 			r.spent += int64(n)
+		} else if r.cur != nil && r.cur.discard.Load() {
+			if r.drain += int64(n); r.drain > maxDrained {
+				r.c.retire()
+			}
 		}
 		if err != nil {
 			return err
@@ -115,9 +128,9 @@ func (r *reader) begin(b []byte) error {
 			r.cur = head
 		}
 		r.c.mu.Unlock()
-		r.got, r.spent = 0, 0
+		r.got, r.spent, r.drain = 0, 0, 0
 		if r.cur == nil {
-			return &resp.ProtocolError{Reason: fmt.Sprintf("a reply to nothing: %q", b[:min(len(b), 128)])}
+			return &resp.ProtocolError{Reason: fmt.Sprintf("a reply to nothing: type %q, %d bytes so far", b[0], len(b))}
 		}
 	}
 	r.skip = r.cur.discard.Load()
@@ -150,6 +163,7 @@ func (r *reader) end() {
 	c.mu.Lock()
 	c.unlink(b)
 	b.settle(r.got, b.size, nil)
+	c.closeDeserted()
 	c.mu.Unlock()
 	r.cur = nil
 }
@@ -166,7 +180,8 @@ func (r *reader) account() {
 	}
 }
 
-// limit settles the current batch with what it has; the rest of its replies is dropped.
+// limit settles the current batch with what it has; the rest of its replies is dropped. They
+// are of unknown size, so that those who come later get another connection.
 func (r *reader) limit(err *LimitError) {
 	b := r.cur
 	r.skip = true
@@ -174,5 +189,9 @@ func (r *reader) limit(err *LimitError) {
 	b.answered.Store(int64(r.got))
 	r.c.mu.Lock()
 	b.settle(r.got, b.size, err)
+	if r.got < len(b.ends) {
+		r.c.retireLocked()
+		r.c.closeDeserted()
+	}
 	r.c.mu.Unlock()
 }

@@ -96,6 +96,7 @@ func (c *conn) submit(ctx context.Context, b *Batch) (bool, error) {
 	switch {
 	case err != nil:
 		c.room.leave(w)
+		c.givenUp()
 	case w.in && c.err == nil:
 		c.enqueue(b)
 		return true, nil

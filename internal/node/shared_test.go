@@ -22,9 +22,6 @@ func TestPipelineAnswersInOrder(t *testing.T) {
 		b := do(t, n, target, command("SET", key, "1"), command("INCR", key), command("GET", key), command("LPUSH", key, "x"), command("GET", key+"-none"), command("NOSUCH"))
 		wantOK(t, b, "+OK\r\n", ":2\r\n", bulk("2"), "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n", "_\r\n",
 			"-ERR unknown command 'NOSUCH', with args beginning with: \r\n")
-		if b.Answered() != 6 {
-			t.Errorf("answered %d", b.Answered())
-		}
 	}
 	empty := batch()
 	n.Do(context.Background(), ordinary, empty)

@@ -11,25 +11,6 @@ func AppendCommand(dst []byte, args [][]byte) []byte {
 	return dst
 }
 
-// CommandSize returns the number of bytes that AppendCommand appends.
-func CommandSize(args [][]byte) int {
-	n := headerSize(len(args))
-	for _, a := range args {
-		n += headerSize(len(a)) + len(a) + 2
-	}
-	return n
-}
-
-// headerSize is the size of a type byte, a length and CRLF.
-func headerSize(n int) int {
-	size := 4
-	for n >= 10 {
-		n /= 10
-		size++
-	}
-	return size
-}
-
 func appendHeader(dst []byte, typ byte, n int) []byte {
 	switch {
 	case n < 10 && n >= 0:
@@ -66,9 +47,6 @@ func AppendBulk(dst, b []byte) []byte {
 	dst = append(dst, b...)
 	return append(dst, '\r', '\n')
 }
-
-// AppendSimple appends a simple string. CR and LF, which it cannot hold, become spaces.
-func AppendSimple(dst []byte, text string) []byte { return appendLine(dst, TypeSimple, text) }
 
 // AppendError appends a simple error. CR and LF, which it cannot hold, become spaces.
 func AppendError(dst []byte, text string) []byte { return appendLine(dst, TypeError, text) }

@@ -1,9 +1,6 @@
 package resp
 
-import (
-	"iter"
-	"strconv"
-)
+import "strconv"
 
 // Frame is one complete reply as it came: from its type byte through its last CRLF, nested
 // elements included. A frame of length zero stands for no reply. Frames from a Scanner are
@@ -34,7 +31,10 @@ func (f Frame) ErrorCode() string {
 	if !f.IsError() {
 		return ""
 	}
-	text := f.errorText()
+	return errorCode(f.errorText())
+}
+
+func errorCode(text []byte) string {
 	n := 0
 	for n < len(text) && isCodeByte(text[n]) {
 		n++
@@ -78,15 +78,6 @@ func (f Frame) IsNull() bool {
 	return f.Type() == TypeNull || isNullLength(f)
 }
 
-// Simple returns the text of a simple string ('+') reply.
-func (f Frame) Simple() (string, bool) {
-	if f.Type() != TypeSimple {
-		return "", false
-	}
-	e, _, err := token(f)
-	return string(e.Text), err == nil
-}
-
 // IsSimple reports whether the reply is the simple string text, without allocating.
 func (f Frame) IsSimple(text string) bool {
 	return len(f) == len(text)+3 && f[0] == TypeSimple && string(f[1:len(f)-2]) == text
@@ -102,21 +93,4 @@ func (f Frame) Bytes() ([]byte, bool) {
 		return nil, false
 	}
 	return e.Text, true
-}
-
-// Elements iterates over the top-level elements of an aggregate: of a map, keys and values in
-// turn. Of other replies it yields nothing. It stops early where the bytes are malformed.
-func (f Frame) Elements() iter.Seq[Frame] {
-	return func(yield func(Frame) bool) {
-		e, rest, err := Next(f)
-		if err != nil {
-			return
-		}
-		for n := width(e); n > 0; n-- {
-			var element Frame
-			if element, rest, err = Cut(rest); err != nil || !yield(element) {
-				return
-			}
-		}
-	}
 }

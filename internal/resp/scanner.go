@@ -24,7 +24,6 @@ type Scanner struct {
 	num     int64 // the number so far
 	need    int64 // bytes missing of a string's body
 	pending int64 // elements of all levels that have not begun, when tooDeep
-	size    int64 // bytes of the frame so far
 	levels  []int64
 }
 
@@ -55,22 +54,16 @@ func (s *Scanner) Scan(b []byte) (n int, done bool, err error) {
 		}
 		s.tooDeep, s.top = false, b[0]
 		if n := scalar(b); n > 0 {
-			s.size = int64(n)
 			return n, true, nil
 		}
 		s.begin()
 	}
-	n, done, err = s.scan(b)
-	s.size += int64(n)
-	return n, done, err
+	return s.scan(b)
 }
 
 // Type returns the type byte of the current frame: the one being scanned, or the one that
 // ended last. Zero before the first byte.
 func (s *Scanner) Type() byte { return s.top }
-
-// Size returns the number of bytes of the current frame that were scanned.
-func (s *Scanner) Size() int64 { return s.size }
 
 // AtStart reports whether the next byte begins a frame.
 func (s *Scanner) AtStart() bool { return s.state == atFrame }
@@ -94,7 +87,7 @@ func (s *Scanner) Need() int64 {
 
 func (s *Scanner) begin() {
 	s.levels = append(s.levels[:0], 1)
-	s.pending, s.size = 0, 0
+	s.pending = 0
 	s.state = atType
 }
 

@@ -126,6 +126,33 @@ func TestAcceptance113_OnePrimaryHangs(t *testing.T) {
 	wantError(t, results[1], "CONNECTION", notExecuted, p[1].Addr())
 }
 
+// A node that hangs under connections that are open already: the batch that finds out runs
+// into its timeout, as the contract says of timeouts. The ones after it do not wait for the
+// node any more, and keep the other nodes' results.
+func TestAcceptance113_OnePrimaryHangsUnderOpenConnections(t *testing.T) {
+	c := partialCluster(t)
+	p := c.Primaries()
+	key := func(i int, name string) string { return valkeytest.KeyIn(uint16(100+i*5461), name) }
+	s := serve(t, c.Seeds())
+	batch := func() request {
+		return pipeline(cmd("SET", key(0, "k"), "v"), cmd("SET", key(1, "k"), "v"), cmd("SET", key(2, "k"), "v"))
+	}
+	s.want(t, batch(), "OK", "OK", "OK")
+	p[1].Pause(t)
+	defer p[1].Resume(t)
+	f := s.fail(t, batch().within(true, 1500*time.Millisecond), codes.DeadlineExceeded)
+	if f.metadata["answered"] != "2" || f.metadata["total"] != "3" {
+		t.Errorf("metadata %v, want 2 of 3 answered", f.metadata)
+	}
+	for range 3 {
+		results := s.must(t, batch())
+		if got := renderAll(results); got[0] != "OK" || got[2] != "OK" {
+			t.Errorf("results %q", got)
+		}
+		wantError(t, results[1], "CONNECTION", notExecuted, p[1].Addr())
+	}
+}
+
 func TestAcceptance106_OneNodeRefusesItsPartOfAFanOut(t *testing.T) {
 	c := valkeytest.StartCluster(t, valkeytest.ClusterOptions{})
 	p := c.Primaries()
