@@ -33,7 +33,7 @@ func run() int {
 	if command.Healthcheck != nil {
 		err = server.Healthcheck(ctx, command.Healthcheck)
 	} else {
-		err = serve(ctx, command.Serve)
+		err = serve(ctx, command.Serve, command.UnknownEnvironment)
 	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "valkeybatch-server: %v\n", err)
@@ -42,10 +42,13 @@ func run() int {
 	return 0
 }
 
-// serve runs the server until ctx ends.
-func serve(ctx context.Context, cfg *config.Config) error {
+// serve runs the server until ctx ends. It warns of environment variables that mean nothing.
+func serve(ctx context.Context, cfg *config.Config, unknown []string) error {
 	logger := cfg.Logger(os.Stderr)
 	slog.SetDefault(logger)
+	for _, name := range unknown {
+		logger.Warn("this environment variable means nothing to the server: is its name misspelt? --help lists all", "variable", name)
+	}
 	s, err := server.New(cfg, logger)
 	if err != nil {
 		return err

@@ -116,6 +116,15 @@ func (f *file) check(app *kong.Application) error {
 	return nil
 }
 
+// value returns what the file says of a setting. A nil file says nothing.
+func (f *file) value(key string) (any, bool) {
+	if f == nil {
+		return nil, false
+	}
+	value, ok := f.values[key]
+	return value, ok
+}
+
 // Validate implements kong.Resolver. The file is checked before the command line is parsed,
 // so that a misplaced key is reported as what it is.
 func (f *file) Validate(*kong.Application) error { return nil }
@@ -123,14 +132,9 @@ func (f *file) Validate(*kong.Application) error { return nil }
 // Resolve implements kong.Resolver. Values of the environment are in place before resolvers
 // are asked, and must stay there.
 func (f *file) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	for _, env := range flag.Tag.Envs {
-		if _, ok := os.LookupEnv(env); ok {
-			return nil, nil
-		}
-	}
-	value, ok := f.values[flag.Name]
-	if !ok {
+	if _, _, ok := fromEnvironment(flag); ok {
 		return nil, nil
 	}
+	value, _ := f.value(flag.Name)
 	return value, nil
 }

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -14,6 +16,9 @@ import (
 type Command struct {
 	// Serve is set when the server is to run: its validated settings.
 	Serve *Config
+	// UnknownEnvironment are, with Serve, the environment variables that begin with
+	// VALKEYBATCH_ and mean nothing, sorted; those that Kubernetes sets are not among them.
+	UnknownEnvironment []string
 	// Healthcheck is set when a running server's health is asked for.
 	Healthcheck *Healthcheck
 }
@@ -25,7 +30,7 @@ type Healthcheck struct {
 	// Service is the service to ask for; empty: the server as a whole.
 	Service string `name:"service" env:"VALKEYBATCH_HEALTHCHECK_SERVICE" placeholder:"NAME" help:"Service to ask for; none: the server as a whole."`
 	// Timeout bounds the whole probe.
-	Timeout time.Duration `name:"timeout" env:"VALKEYBATCH_HEALTHCHECK_TIMEOUT" default:"3s" help:"How long the probe may take."`
+	Timeout time.Duration `name:"timeout" env:"VALKEYBATCH_HEALTHCHECK_TIMEOUT" default:"3s" placeholder:"DURATION" help:"How long the probe may take."`
 }
 
 // cli is the command line. Settings without a command's name are those of serve.
@@ -50,33 +55,42 @@ func Parse(args []string, version string, streams Streams) (*Command, error) {
 		args = []string{"serve", "--help"}
 	}
 	// The first pass finds the file, the second has its values.
-	parsed, command, err := parse(args, version, streams, nil)
+	out, err := parse(args, version, streams, nil)
 	if err != nil {
 		return nil, err
 	}
-	if path := parsed.Serve.File; path != "" {
+	if path := out.cli.Serve.File; path != "" {
 		file, err := readFile(path)
 		if err != nil {
 			return nil, err
 		}
-		if parsed, command, err = parse(args, version, streams, file); err != nil {
+		if out, err = parse(args, version, streams, file); err != nil {
 			return nil, err
 		}
 	}
-	if strings.HasPrefix(command, "healthcheck") {
-		return &Command{Healthcheck: &parsed.Healthcheck}, nil
+	if strings.HasPrefix(out.command, "healthcheck") {
+		return &Command{Healthcheck: &out.cli.Healthcheck}, nil
 	}
-	config := &parsed.Serve
+	config := &out.cli.Serve
 	config.normalize()
-	if err := config.Check(); err != nil {
+	unknown := unknownEnvironment(out.app, os.Environ())
+	if err := errors.Join(config.checkUnknownEnvironment(unknown), located(config.Check(), out.sources)); err != nil {
 		return nil, err
 	}
-	return &Command{Serve: config}, nil
+	return &Command{Serve: config, UnknownEnvironment: unknown}, nil
+}
+
+// parsed is a command line that has been read, with the environment and the file.
+type parsed struct {
+	cli     cli
+	command string // the command's name and what follows it
+	app     *kong.Application
+	sources map[string]string // see sourcesOf
 }
 
 // parse reads the command line and the environment, and what the file adds to them; nil: none.
-func parse(args []string, version string, streams Streams, values *file) (*cli, string, error) {
-	var out cli
+func parse(args []string, version string, streams Streams, values *file) (*parsed, error) {
+	var out parsed
 	opts := []kong.Option{
 		kong.Name("valkeybatch-server"),
 		kong.Description("Batches of Valkey commands over gRPC: atomic batches and pipelines, on standalone servers and clusters."),
@@ -84,24 +98,29 @@ func parse(args []string, version string, streams Streams, values *file) (*cli, 
 		kong.Writers(streams.Out, streams.Err),
 		kong.Exit(streams.Exit),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.ValueFormatter(helpOf),
 	}
 	if values != nil {
 		opts = append(opts, kong.Resolvers(values))
 	}
-	parser, err := kong.New(&out, opts...)
+	parser, err := kong.New(&out.cli, opts...)
 	if err != nil {
-		return nil, "", fmt.Errorf("config: %w", err)
+		return nil, fmt.Errorf("config: %w", err)
 	}
 	if values != nil {
 		if err := values.check(parser.Model); err != nil {
-			return nil, "", err
+			return nil, err
 		}
 	}
 	context, err := parser.Parse(args)
 	if err != nil {
-		return nil, "", err
+		if better := misplaced(parser.Model, args, values); better != nil {
+			return nil, better
+		}
+		return nil, err
 	}
-	return &out, context.Command(), nil
+	out.command, out.app, out.sources = context.Command(), parser.Model, sourcesOf(parser.Model, args, values)
+	return &out, nil
 }
 
 // Version is the version to print: the one set at link time, else the module's as the Go tool

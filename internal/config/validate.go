@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Check validates every setting and returns all that is wrong, each with the setting's name,
-// its value and what is allowed. It reads the password file into the password.
+// Check validates every setting and returns all that is wrong, joined: [*SettingError]s with
+// the setting's name, its value and what is allowed. It reads the password file into the password.
 func (c *Config) Check() error {
 	l, v := &c.Limits, &c.Valkey
 	errs := []error{
@@ -23,6 +23,7 @@ func (c *Config) Check() error {
 		inRange("drain-delay", c.DrainDelay, 0, 10*time.Minute),
 		inRange("drain-timeout", c.DrainTimeout, 0, time.Hour),
 		v.checkSeeds(),
+		v.checkUnused(),
 		v.checkPassword(),
 		v.checkTLS(),
 		checkName("client-name", v.ClientName),
@@ -30,11 +31,13 @@ func (c *Config) Check() error {
 		inRange("max-timeout", l.MaxTimeout, time.Millisecond, 24*time.Hour),
 		inRange("default-timeout", l.DefaultTimeout, time.Millisecond, max(l.MaxTimeout, time.Millisecond)),
 		inRange("max-commands", l.MaxCommands, 1, 10_000_000),
+		inRange("max-arguments", l.MaxArguments, 1, 100_000_000),
 		inRange("max-request-bytes", l.MaxRequestBytes, KiB, GiB),
 		inRange("max-reply-bytes", l.MaxReplyBytes, KiB, GiB),
 		inRange("max-reply-depth", l.MaxReplyDepth, 1, 128),
 		inRange("max-in-flight-batches", l.MaxInFlightBatches, 1, 1_000_000),
 		inRange("max-in-flight-bytes", l.MaxInFlightBytes, max(l.MaxRequestBytes, KiB), TiB),
+		inRange("max-in-flight-reply-bytes", l.MaxInFlightReplyBytes, max(l.MaxReplyBytes, KiB), TiB),
 		inRange("max-redirects", l.MaxRedirects, 1, 100),
 	}
 	return errors.Join(errs...)
@@ -43,7 +46,7 @@ func (c *Config) Check() error {
 // inRange checks a figure.
 func inRange[T cmp.Ordered](key string, value, least, most T) error {
 	if value < least || value > most {
-		return fmt.Errorf("config: %s: %v is out of range: %v to %v are allowed", key, value, least, most)
+		return wrong(key, "%v is out of range: %v to %v are allowed", value, least, most)
 	}
 	return nil
 }
@@ -53,12 +56,12 @@ const UnixScheme = "unix://"
 
 func (c *Config) checkListen() error {
 	if len(c.Listen) == 0 {
-		return errors.New("config: listen: at least one address is needed, such as 127.0.0.1:7400")
+		return wrong("listen", "at least one address is needed, such as 127.0.0.1:7400")
 	}
 	var errs []error
 	for _, address := range c.Listen {
 		if err := checkAddress(address, 0); err != nil {
-			errs = append(errs, fmt.Errorf("config: listen: %w", err))
+			errs = append(errs, wrong("listen", "%w", err))
 		}
 	}
 	return errors.Join(errs...)
@@ -72,7 +75,36 @@ func (v *Valkey) checkSeeds() error {
 			err = fmt.Errorf("%q has no host", seed)
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("config: valkey: %w", err))
+			errs = append(errs, wrong("valkey", "%w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkUnused refuses settings of the way to a Valkey when none is named: whoever sets them
+// has one in mind, and would find the data gone with the in-memory store's process. Settings
+// with a default, and the zone, may stand in the environment for other reasons.
+func (v *Valkey) checkUnused() error {
+	if len(v.Seeds) > 0 {
+		return nil
+	}
+	var errs []error
+	for _, setting := range []struct {
+		key string
+		set bool
+	}{
+		{"valkey-username", v.Username != ""},
+		{"valkey-password", v.Password != ""},
+		{"valkey-password-file", v.PasswordFile != ""},
+		{"valkey-tls", v.TLS},
+		{"valkey-tls-ca", v.TLSCA != ""},
+		{"valkey-tls-cert", v.TLSCert != ""},
+		{"valkey-tls-key", v.TLSKey != ""},
+		{"valkey-tls-server-name", v.TLSServerName != ""},
+	} {
+		if setting.set {
+			errs = append(errs, wrong(setting.key, "is set, but --valkey is not: name the nodes of your Valkey "+
+				"with --valkey or VALKEYBATCH_VALKEY; without it the in-memory store is used"))
 		}
 	}
 	return errors.Join(errs...)
@@ -102,23 +134,23 @@ const maxPassword = 64 << 10
 func (v *Valkey) checkPassword() error {
 	if v.PasswordFile != "" {
 		if v.Password != "" {
-			return errors.New("config: valkey-password and valkey-password-file are both set: set one")
+			return wrong("valkey-password-file", "valkey-password is set too: set one of both")
 		}
 		data, err := os.ReadFile(v.PasswordFile)
 		if err != nil {
-			return fmt.Errorf("config: valkey-password-file: %w", err)
+			return wrong("valkey-password-file", "%w", err)
 		}
 		if len(data) > maxPassword {
-			return fmt.Errorf("config: valkey-password-file: %d bytes are over the limit of %d", len(data), maxPassword)
+			return wrong("valkey-password-file", "%d bytes are over the limit of %d", len(data), maxPassword)
 		}
 		v.Password = Secret(strings.TrimRight(string(data), "\r\n"))
 		if v.Password == "" {
-			return fmt.Errorf("config: valkey-password-file: %s is empty", v.PasswordFile)
+			return wrong("valkey-password-file", "%s is empty", v.PasswordFile)
 		}
 		v.PasswordFile = ""
 	}
 	if v.Username != "" && v.Password == "" {
-		return errors.New("config: valkey-username: a password is needed too: set valkey-password or valkey-password-file")
+		return wrong("valkey-username", "a password is needed too: set valkey-password or valkey-password-file")
 	}
 	return nil
 }
@@ -130,7 +162,7 @@ func (v *Valkey) checkTLS() error {
 			{"valkey-tls-key", v.TLSKey}, {"valkey-tls-server-name", v.TLSServerName},
 		} {
 			if setting.value != "" {
-				return fmt.Errorf("config: %s: is set, but valkey-tls is not", setting.key)
+				return wrong(setting.key, "is set, but valkey-tls is not")
 			}
 		}
 		return nil
@@ -148,24 +180,24 @@ func (v *Valkey) TLSConfig() (*tls.Config, error) {
 	if v.TLSCA != "" {
 		pem, err := os.ReadFile(v.TLSCA)
 		if err != nil {
-			return nil, fmt.Errorf("config: valkey-tls-ca: %w", err)
+			return nil, wrong("valkey-tls-ca", "%w", err)
 		}
 		out.RootCAs = x509.NewCertPool()
 		if !out.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("config: valkey-tls-ca: %s holds no PEM certificate", v.TLSCA)
+			return nil, wrong("valkey-tls-ca", "%s holds no PEM certificate", v.TLSCA)
 		}
 	}
 	switch {
 	case v.TLSCert != "" && v.TLSKey != "":
 		pair, err := tls.LoadX509KeyPair(v.TLSCert, v.TLSKey)
 		if err != nil {
-			return nil, fmt.Errorf("config: valkey-tls-cert and valkey-tls-key: %w", err)
+			return nil, wrong("valkey-tls-cert", "with valkey-tls-key: %w", err)
 		}
 		out.Certificates = []tls.Certificate{pair}
 	case v.TLSCert != "":
-		return nil, errors.New("config: valkey-tls-cert: valkey-tls-key is needed too")
+		return nil, wrong("valkey-tls-cert", "valkey-tls-key is needed too")
 	case v.TLSKey != "":
-		return nil, errors.New("config: valkey-tls-key: valkey-tls-cert is needed too")
+		return nil, wrong("valkey-tls-key", "valkey-tls-cert is needed too")
 	}
 	return out, nil
 }
@@ -174,7 +206,7 @@ func (v *Valkey) TLSConfig() (*tls.Config, error) {
 func checkName(key, name string) error {
 	for _, r := range name {
 		if r < '!' || r > '~' {
-			return fmt.Errorf("config: %s: %q holds %q: only printable characters without spaces are allowed", key, name, r)
+			return wrong(key, "%q holds %q: only printable characters without spaces are allowed", name, r)
 		}
 	}
 	return nil

@@ -7,7 +7,7 @@ import (
 	"io"
 	"runtime/debug"
 	"strconv"
-	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/alicebob/miniredis/v2/server"
@@ -32,7 +32,8 @@ func (s *Store) hook(peer *server.Peer, name string, args ...string) bool {
 	session := s.session(peer)
 	switch {
 	case session == nil:
-		return s.unbounded(peer, nil, name, args)
+		return s.scripts.nested(peer, time.Since(s.started), name, args) ||
+			s.lacking(peer, nil, name, args) || s.unbounded(peer, nil, name, args)
 	case session.inside:
 		return false
 	}
@@ -104,7 +105,7 @@ func (s *Store) corrected(peer *server.Peer, session *session, name string, args
 		return true
 	case "COMMAND":
 		// miniredis answers with the command table of an old Redis, which is not its own.
-		s.refuse(peer, session, "ERR COMMAND is not supported by the embedded store")
+		s.refuse(peer, session, unsupported("command"))
 		return true
 	case "INFO":
 		// ECHO gives the text as the reply, in a transaction too.
@@ -123,14 +124,13 @@ func (s *Store) corrected(peer *server.Peer, session *session, name string, args
 			s.refuse(peer, session, "ERR patterns that are not UTF-8 are not supported by the embedded store")
 			return true
 		}
-	case "EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO", "SCRIPT":
+	case "EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO":
 		return s.script(peer, session, name, args)
 	}
-	if !s.server.IsRegisteredCommand(name) {
-		s.refuse(peer, session, unknownCommand(name, args))
+	if s.lacking(peer, session, name, args) {
 		return true
 	}
-	return false
+	return name == "SCRIPT" && s.script(peer, session, name, args)
 }
 
 // validText reports whether all arguments but the first, a key or the only pattern, are UTF-8.
@@ -146,21 +146,6 @@ func validText(args []string) bool {
 	return true
 }
 
-// unknownCommand words the refusal as Valkey does.
-func unknownCommand(name string, args []string) string {
-	const longest = 128
-	clip := func(text string) string { return text[:min(len(text), longest)] }
-	var b strings.Builder
-	fmt.Fprintf(&b, "ERR unknown command '%s', with args beginning with: ", clip(strings.ToLower(name)))
-	for _, arg := range args {
-		if b.Len() > 2*longest {
-			break
-		}
-		fmt.Fprintf(&b, "'%s' ", clip(arg))
-	}
-	return b.String()
-}
-
 // refuse answers with an error and, in a transaction, makes EXEC abort. The session is nil for
 // commands that scripts call.
 func (s *Store) refuse(peer *server.Peer, session *session, text string) {
@@ -174,11 +159,29 @@ func (s *Store) refuse(peer *server.Peer, session *session, text string) {
 // aside runs a command in the state of a connection with its reply going elsewhere. It
 // bypasses the hook: the peer it uses comes with a context.
 func (s *Store) aside(peer *server.Peer, reply io.Writer, command ...string) {
+	s.settle(peer)
 	w := bufio.NewWriter(reply)
 	other := server.NewPeer(w)
 	other.Ctx, other.Resp3 = peer.Ctx, peer.Resp3
 	s.server.Dispatch(other, command)
 	other.Flush()
+}
+
+// settle gives a connection its state, which it otherwise gets with the first command that
+// needs one: without it a command run aside would pass for one of a new connection.
+func (s *Store) settle(peer *server.Peer) {
+	if peer.Ctx != nil {
+		return
+	}
+	other := server.NewPeer(bufio.NewWriter(io.Discard))
+	s.mu.Lock()
+	s.sessions[other] = &session{inside: true}
+	s.mu.Unlock()
+	s.server.Dispatch(other, []string{"PING"})
+	s.mu.Lock()
+	delete(s.sessions, other)
+	s.mu.Unlock()
+	peer.Ctx = other.Ctx
 }
 
 // recovered deals with a panic of miniredis, which must not end the process: the connection

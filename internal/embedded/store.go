@@ -58,17 +58,35 @@ func New(logger *slog.Logger) (*Store, error) {
 	s.server = s.redis.Server()
 	s.server.SetPreHook(s.hook)
 	s.clock.start(s.redis)
+	s.scripts.start(maxScript)
 	return s, first.Close()
 }
 
-// Close ends all connections and drops the data.
+// closeTimeout bounds how long Close waits for commands that are running. No command runs
+// for so long by design; whatever does must not keep the process from ending.
+const closeTimeout = maxScript + 2*time.Second
+
+// Close ends all connections and drops the data. It waits for the commands that are running,
+// but no longer than 5 s: one that takes longer keeps its goroutine.
 func (s *Store) Close() {
 	s.mu.Lock()
 	closed := s.closed
 	s.closed = true
 	s.mu.Unlock()
-	if !closed {
+	if closed {
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
 		s.redis.Close()
+	}()
+	timer := time.NewTimer(closeTimeout)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+		s.logger.Error("the embedded store is closed while a command is still running")
 	}
 }
 

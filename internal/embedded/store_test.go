@@ -214,6 +214,27 @@ func TestSelect(t *testing.T) {
 	c.expect("-ERR DB index is out of range\r\n", "SELECT", "16")
 }
 
+// TestFirstCommandIsAScript checks connections that have no state yet.
+func TestFirstCommandIsAScript(t *testing.T) {
+	s := newStore(t)
+	for _, command := range [][]string{{"SCRIPT", "LOAD", "return 1"}, {"EVAL", "return 1", "0"}} {
+		conn, err := s.Dial(context.Background(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		c := &client{t: t, conn: conn, r: bufio.NewReader(conn)}
+		if got := c.do(command...); got[0] == '-' {
+			t.Errorf("%q: %q", command, got)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.sessions) > 2 {
+		t.Errorf("%d sessions of 2 connections", len(s.sessions))
+	}
+}
+
 func TestScripts(t *testing.T) {
 	c := dial(t, newStore(t))
 	const script = "return redis.call('INCRBY', KEYS[1], ARGV[1])"
