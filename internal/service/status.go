@@ -86,15 +86,17 @@ func classify(req *valkeybatchv1.ExecuteBatchRequest, err error) (f failure, kno
 		return failure{code: codes.FailedPrecondition, message: e.Error(), reason: ReasonWrongDeployment,
 			metadata: map[string]string{"options": e.Options.String(), "deployment": e.Deployment.String()}}, true
 	case *LimitError:
-		metadata := figures(e.What, e.Actual, e.Allowed)
+		metadata := figures(e.What, e.Setting, e.Actual, e.Allowed)
 		metadata["field"] = e.Field
 		return failure{code: codes.ResourceExhausted, message: e.Error(), reason: ReasonLimitExceeded, metadata: metadata}, true
 	case *executor.LimitError:
-		return failure{code: codes.ResourceExhausted, message: e.Error(), reason: ReasonLimitExceeded,
-			metadata: figures(e.What, e.Actual, e.Allowed)}, true
+		setting := replySettings[e.What]
+		return failure{code: codes.ResourceExhausted, reason: ReasonLimitExceeded,
+			message:  e.Error() + setBy(setting) + "; the batch's commands may have taken effect",
+			metadata: figures(e.What, setting, e.Actual, e.Allowed)}, true
 	case *OverloadError:
 		return failure{code: codes.ResourceExhausted, message: e.Error(), reason: ReasonOverloaded,
-			metadata: figures(e.What, e.Actual, e.Allowed), retry: retryOverload}, true
+			metadata: figures(e.What, e.Setting, e.Actual, e.Allowed), retry: retryOverload}, true
 	case *executor.RaisedError:
 		return raised(e), true
 	case *executor.DiscardedError:
@@ -173,12 +175,17 @@ func deadline(e *executor.DeadlineError) failure {
 	return f
 }
 
-func figures(what string, actual, allowed int64) map[string]string {
-	return map[string]string{
+// figures describe a limit that was met; the setting, where there is one, is the server's.
+func figures(what, setting string, actual, allowed int64) map[string]string {
+	metadata := map[string]string{
 		"limit":   what,
 		"actual":  strconv.FormatInt(actual, 10),
 		"allowed": strconv.FormatInt(allowed, 10),
 	}
+	if setting != "" {
+		metadata["setting"] = setting
+	}
+	return metadata
 }
 
 // status builds the status, every part of it cut to a bounded size: a status travels in

@@ -17,6 +17,7 @@ import (
 
 	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
 	"github.com/valkeybatch/valkeybatch/internal/executor"
+	"github.com/valkeybatch/valkeybatch/internal/node"
 	"github.com/valkeybatch/valkeybatch/internal/options"
 )
 
@@ -67,6 +68,7 @@ func TestStatus(t *testing.T) {
 		field    string
 		retry    bool
 		metadata map[string]string
+		says     []string
 	}{
 		"request": {
 			err:  &RequestError{Field: "batch.commands[1]", Reason: ReasonEmptyCommand, Message: "m"},
@@ -93,19 +95,42 @@ func TestStatus(t *testing.T) {
 			metadata: map[string]string{"options": "cluster", "deployment": "standalone"},
 		},
 		"limit": {
-			err:  &LimitError{Field: "batch", What: "request bytes", Unit: "bytes", Actual: 11, Allowed: 10},
+			err:  &LimitError{Field: "batch", What: "request bytes", Unit: "bytes", Setting: SettingRequestBytes, Actual: 11, Allowed: 10},
 			code: codes.ResourceExhausted, reason: ReasonLimitExceeded,
-			metadata: map[string]string{"limit": "request bytes", "actual": "11", "allowed": "10", "field": "batch"},
+			metadata: map[string]string{"limit": "request bytes", "actual": "11", "allowed": "10", "field": "batch", "setting": "max-request-bytes"},
 		},
 		"reply limit": {
 			err:  &executor.LimitError{What: "reply bytes", Actual: 11, Allowed: 10},
 			code: codes.ResourceExhausted, reason: ReasonLimitExceeded,
-			metadata: map[string]string{"limit": "reply bytes", "actual": "11", "allowed": "10"},
+			metadata: map[string]string{"limit": "reply bytes", "actual": "11", "allowed": "10", "setting": "max-reply-bytes"},
+			says:     []string{"max-reply-bytes", "may have taken effect"},
+		},
+		"reply depth": {
+			err:  &executor.LimitError{What: node.LimitReplyNesting, Actual: 33, Allowed: 32},
+			code: codes.ResourceExhausted, reason: ReasonLimitExceeded,
+			metadata: map[string]string{"limit": "reply nesting", "actual": "33", "allowed": "32", "setting": "max-reply-depth"},
+			says:     []string{"max-reply-depth", "may have taken effect"},
+		},
+		"replies in flight": {
+			err:  &executor.LimitError{What: node.LimitRepliesInFlight, Actual: 11, Allowed: 10},
+			code: codes.ResourceExhausted, reason: ReasonLimitExceeded,
+			metadata: map[string]string{"limit": "reply bytes in flight", "actual": "11", "allowed": "10", "setting": "max-in-flight-reply-bytes"},
+			says:     []string{"max-in-flight-reply-bytes", "may have taken effect"},
+		},
+		"malformed": {
+			err:  &RequestError{Reason: ReasonMalformed, Message: "m"},
+			code: codes.InvalidArgument, reason: ReasonMalformed,
+		},
+		"argument": {
+			err:  &LimitError{Field: "batch.commands[0].args[1]", What: "argument bytes", Unit: "bytes", Actual: MaxArgumentBytes + 1, Allowed: MaxArgumentBytes},
+			code: codes.ResourceExhausted, reason: ReasonLimitExceeded,
+			metadata: map[string]string{"limit": "argument bytes", "actual": "536870913", "allowed": "536870912", "field": "batch.commands[0].args[1]"},
 		},
 		"overload": {
-			err:  &OverloadError{What: "batches in flight", Actual: 2, Allowed: 1},
+			err:  &OverloadError{What: "batches in flight", Setting: SettingInFlightBatches, Actual: 2, Allowed: 1},
 			code: codes.ResourceExhausted, reason: ReasonOverloaded, retry: true,
-			metadata: map[string]string{"limit": "batches in flight", "actual": "2", "allowed": "1"},
+			metadata: map[string]string{"limit": "batches in flight", "actual": "2", "allowed": "1", "setting": "max-in-flight-batches"},
+			says:     []string{"max-in-flight-batches"},
 		},
 		"raised": {
 			err:  &executor.RaisedError{Index: 3, Command: "incr", Err: wrongType, Failed: 2},
@@ -157,6 +182,11 @@ func TestStatus(t *testing.T) {
 			}
 			if test.field != "" && !strings.HasPrefix(st.Message(), test.field+": ") {
 				t.Errorf("%q does not begin with the field", st.Message())
+			}
+			for _, part := range test.says {
+				if !strings.Contains(st.Message(), part) {
+					t.Errorf("%q does not say %q", st.Message(), part)
+				}
 			}
 			if (d.retry != nil) != test.retry {
 				t.Errorf("RetryInfo %v, want %v", d.retry, test.retry)

@@ -3,11 +3,13 @@ package acceptance
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
@@ -93,14 +95,25 @@ func TestAcceptance127_RequestLimit(t *testing.T) {
 // half a gibibyte of zeros that nobody reads takes no memory.
 func TestAcceptance127_ArgumentLimit(t *testing.T) {
 	s := batchservice.New(batchservice.Config{Limits: batchservice.Limits{RequestBytes: 1 << 30}})
-	huge := make([]byte, 512<<20+1)
-	_, err := s.ExecuteBatch(context.Background(), pipeline(
-		cmd("PING"), &valkeybatchv1.Command{Args: [][]byte{[]byte("SET"), []byte("k"), huge}}).ExecuteBatchRequest)
+	const huge = 512<<20 + 1
+	// The last field of every message is the one that holds the zeros, so that all but the
+	// zeros comes first: the tag and the length of the batch, its commands, the last one's arguments.
+	delimited := func(num protowire.Number, before []byte, zeros int) []byte {
+		b := protowire.AppendVarint(protowire.AppendTag(nil, num, protowire.BytesType), uint64(len(before)+zeros))
+		return append(b, before...)
+	}
+	argument := delimited(1, nil, huge)
+	command := delimited(2, slices.Concat(delimited(1, []byte("SET"), 0), delimited(1, []byte("k"), 0), argument), huge)
+	ping := delimited(2, delimited(1, []byte("PING"), 0), 0)
+	head := delimited(1, slices.Concat(ping, command), huge)
+	encoded := make([]byte, len(head)+huge)
+	copy(encoded, head)
+	_, err := s.ExecuteBatch(context.Background(), batchservice.NewRequest(encoded))
 	f := failureOf(err)
 	if f.code != codes.ResourceExhausted {
-		t.Fatalf("an argument of %d bytes: %s", len(huge), describe(err))
+		t.Fatalf("an argument of %d bytes: %s", huge, describe(err))
 	}
-	overLimit(t, f, len(huge), len(huge)-1)
+	overLimit(t, f, huge, huge-1)
 	if want := "batch.commands[1].args[2]"; f.metadata["field"] != want {
 		t.Errorf("field %q, want %q", f.metadata["field"], want)
 	}

@@ -46,7 +46,8 @@ type BatchServiceClient interface {
 	//	INVALID_ARGUMENT    the request is wrong; a google.rpc.BadRequest names the field;
 	//	                    nothing was sent; or a transaction was discarded because the
 	//	                    node refused a command of it (reason TRANSACTION_DISCARDED, no
-	//	                    BadRequest): nothing was executed
+	//	                    BadRequest): nothing was executed. Bytes that are no
+	//	                    ExecuteBatchRequest have a BadRequest only where a field is known
 	//	FAILED_PRECONDITION the options do not fit the deployment, and nothing was sent; or
 	//	                    raise_on_error and a command failed for the state of its data
 	//	DEADLINE_EXCEEDED   the batch timeout or the caller's deadline passed; commands
@@ -99,7 +100,8 @@ type BatchServiceServer interface {
 	//	INVALID_ARGUMENT    the request is wrong; a google.rpc.BadRequest names the field;
 	//	                    nothing was sent; or a transaction was discarded because the
 	//	                    node refused a command of it (reason TRANSACTION_DISCARDED, no
-	//	                    BadRequest): nothing was executed
+	//	                    BadRequest): nothing was executed. Bytes that are no
+	//	                    ExecuteBatchRequest have a BadRequest only where a field is known
 	//	FAILED_PRECONDITION the options do not fit the deployment, and nothing was sent; or
 	//	                    raise_on_error and a command failed for the state of its data
 	//	DEADLINE_EXCEEDED   the batch timeout or the caller's deadline passed; commands

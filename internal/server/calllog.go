@@ -1,0 +1,68 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/logging"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
+
+	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
+	"github.com/valkeybatch/valkeybatch/internal/service"
+)
+
+// errorField is the field under which the logging interceptor gives a call's error.
+const errorField = "grpc.error"
+
+// logTo adapts slog to the logging interceptor. At debug stand the errors that are the
+// callers' own; their texts may quote arguments, which no log line shows, so that only their
+// reason is logged.
+func logTo(logger *slog.Logger) logging.Logger {
+	return logging.LoggerFunc(func(ctx context.Context, level logging.Level, message string, fields ...any) {
+		if level <= logging.LevelDebug {
+			for i := 0; i+1 < len(fields); i += 2 {
+				if fields[i] == errorField {
+					fields = append(fields[:i:i], fields[i+2:]...)
+					break
+				}
+			}
+		}
+		logger.Log(ctx, slog.Level(level), message, fields...)
+	})
+}
+
+// batchFields adds to the log line of a batch what it was, when there will be a line for
+// every batch: figures only, nothing of what its commands or replies hold.
+func batchFields(logger *slog.Logger) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		request, ok := req.(*service.Request)
+		if !ok || !logger.Enabled(ctx, slog.LevelDebug) {
+			return handler(ctx, req)
+		}
+		// Of a malformed request these are what was read until there.
+		size, _ := request.Measure()
+		logging.AddFields(ctx, logging.Fields{
+			"commands", size.Commands,
+			"atomic", size.Atomic,
+			"request_bytes", size.CommandBytes,
+		})
+		answer, err := handler(ctx, req)
+		if response, ok := answer.(*valkeybatchv1.ExecuteBatchResponse); ok && err == nil {
+			logging.AddFields(ctx, logging.Fields{"failed_count", response.GetFailedCount()})
+		}
+		return answer, err
+	}
+}
+
+// reasonField is the reason that a failed call's status gives to programs.
+func reasonField(err error) logging.Fields {
+	st, _ := status.FromError(err)
+	for _, detail := range st.Details() {
+		if info, ok := detail.(*errdetails.ErrorInfo); ok {
+			return logging.Fields{"reason", info.GetReason()}
+		}
+	}
+	return nil
+}

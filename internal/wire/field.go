@@ -1,0 +1,83 @@
+package wire
+
+import (
+	"errors"
+	"io"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// The contract's field numbers, as far as this package reads them.
+const (
+	requestBatch  protowire.Number = 1 // ExecuteBatchRequest.batch
+	batchAtomic   protowire.Number = 1 // Batch.is_atomic
+	batchCommands protowire.Number = 2 // Batch.commands
+	commandArgs   protowire.Number = 1 // Command.args
+	commandText   protowire.Number = 2 // Command.text_args
+)
+
+// The tags of a command's arguments.
+const (
+	tagArgs = byte(commandArgs)<<3 | byte(protowire.BytesType)
+	tagText = byte(commandText)<<3 | byte(protowire.BytesType)
+)
+
+// field is one field of a message, its tag included.
+type field struct {
+	num protowire.Number
+	typ protowire.Type
+	// value is what a length-delimited field holds: a slice of the message. Nil for other types.
+	value []byte
+	// number is what a varint field holds. Zero for other types.
+	number uint64
+	// size is how many bytes the field takes in the message.
+	size int
+}
+
+// is reports whether f is the length-delimited field with that number. A known number with
+// another type is an unknown field to protobuf, and skipped.
+func (f field) is(num protowire.Number) bool {
+	return f.num == num && f.typ == protowire.BytesType
+}
+
+// next reads the first field of b, which is not empty.
+func next(b []byte) (field, error) {
+	tag, n := uint64(b[0]), 1
+	if tag >= 0x80 {
+		if tag, n = protowire.ConsumeVarint(b); n < 0 {
+			return field{}, reason(n)
+		}
+	}
+	if num := tag >> 3; num < uint64(protowire.MinValidNumber) || num > uint64(protowire.MaxValidNumber) {
+		return field{}, errEncoding
+	}
+	f := field{num: protowire.Number(tag >> 3), typ: protowire.Type(tag & 7)}
+	var m int
+	switch f.typ {
+	case protowire.BytesType:
+		f.value, m = protowire.ConsumeBytes(b[n:])
+	case protowire.VarintType:
+		f.number, m = protowire.ConsumeVarint(b[n:])
+	default:
+		m = protowire.ConsumeFieldValue(f.num, f.typ, b[n:])
+	}
+	if m < 0 {
+		return field{}, reason(m)
+	}
+	f.size = n + m
+	return f, nil
+}
+
+// Why bytes are no message.
+var (
+	errTruncated = errors.New("it ends within a field")
+	errEncoding  = errors.New("it is not a protobuf encoding")
+)
+
+// reason translates protowire's negative lengths.
+func reason(n int) error {
+	if errors.Is(protowire.ParseError(n), io.ErrUnexpectedEOF) {
+		return errTruncated
+	}
+	return errEncoding
+}

@@ -1,0 +1,183 @@
+package wire
+
+import (
+	"fmt"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// Size is what an encoded ExecuteBatchRequest asks for.
+type Size struct {
+	// Atomic is the batch's is_atomic.
+	Atomic bool
+	// Commands is the number of commands.
+	Commands int
+	// Arguments is the number of arguments of all commands together, in both forms and with the
+	// commands' names.
+	Arguments int
+	// ArgumentBytes is how many bytes the arguments hold.
+	ArgumentBytes int64
+	// CommandBytes is how many bytes of the message the commands take, each with its tag and
+	// length: the encoded size of a Batch that holds nothing else.
+	CommandBytes int64
+	// OtherBytes is how many bytes everything else takes: options, flags and unknown fields. The
+	// tags and lengths of batch itself count nowhere; a message may give it in many pieces.
+	OtherBytes int64
+	// Longest is the longest argument, the first one of several.
+	Longest Argument
+}
+
+// Argument is one argument of a request.
+type Argument struct {
+	// Command is the index of its command, and Index its own among those of its form.
+	Command, Index int
+	// Text is whether its form is text_args; else it is args.
+	Text bool
+	// Bytes is its length.
+	Bytes int
+}
+
+// Field is the path of the argument's field, such as "batch.commands[3].args[1]".
+func (a Argument) Field() string {
+	form := "args"
+	if a.Text {
+		form = "text_args"
+	}
+	return fmt.Sprintf("batch.commands[%d].%s[%d]", a.Command, form, a.Index)
+}
+
+// MalformedError says that bytes are not the encoding of a message.
+type MalformedError struct {
+	// Field is the path of the message that cannot be read, such as "batch.commands[3]". Empty:
+	// the request itself.
+	Field string
+	// Err says what is wrong with it.
+	Err error
+}
+
+// Error implements error.
+func (e *MalformedError) Error() string {
+	if e.Field == "" {
+		return "the request cannot be decoded: " + e.Err.Error()
+	}
+	return e.Field + " cannot be decoded: " + e.Err.Error()
+}
+
+// Unwrap returns what is wrong.
+func (e *MalformedError) Unwrap() error { return e.Err }
+
+// Measure measures an encoded ExecuteBatchRequest by protobuf's rules: pieces of batch are
+// merged, unknown fields are skipped. It allocates nothing, unless it returns a
+// [*MalformedError]: bytes that it refuses the generated code refuses too. It reads commands
+// and nothing else, so the generated code may still refuse bytes that were measured: for
+// options that are malformed, or for text that is not UTF-8 (see [BadText]).
+func Measure(b []byte) (Size, error) {
+	var m measurer
+	err := m.request(b)
+	return m.size, err
+}
+
+// BadText finds the first text argument that is not valid UTF-8, for the words of a refusal:
+// the generated code says only that there is one. Malformed bytes are read as far as they go.
+func BadText(b []byte) (arg Argument, found bool) {
+	m := measurer{text: true}
+	_ = m.request(b) // where the bytes end does not matter
+	return m.bad, m.found
+}
+
+// measurer walks a request.
+type measurer struct {
+	size Size
+	// text asks for the first bad text argument.
+	text, found bool
+	bad         Argument
+}
+
+func (m *measurer) request(b []byte) error {
+	for len(b) > 0 {
+		f, err := next(b)
+		if err != nil {
+			return &MalformedError{Err: err}
+		}
+		b = b[f.size:]
+		if !f.is(requestBatch) {
+			m.size.OtherBytes += int64(f.size)
+			continue
+		}
+		if err := m.batch(f.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *measurer) batch(b []byte) error {
+	for len(b) > 0 {
+		f, err := next(b)
+		if err != nil {
+			return &MalformedError{Field: "batch", Err: err}
+		}
+		b = b[f.size:]
+		if !f.is(batchCommands) {
+			if f.num == batchAtomic && f.typ == protowire.VarintType {
+				m.size.Atomic = f.number != 0
+			}
+			m.size.OtherBytes += int64(f.size)
+			continue
+		}
+		m.size.CommandBytes += int64(f.size)
+		if err := m.command(f.value); err != nil {
+			return &MalformedError{Field: fmt.Sprintf("batch.commands[%d]", m.size.Commands), Err: err}
+		}
+		m.size.Commands++
+	}
+	return nil
+}
+
+func (m *measurer) command(b []byte) error {
+	var args, texts int
+	for len(b) > 0 {
+		// Nearly every field is an argument of less than 128 bytes: one byte of tag, one of length.
+		if len(b) > 1 && b[1] < 0x80 && len(b) >= 2+int(b[1]) {
+			size := 2 + int(b[1])
+			if b[0] == tagArgs {
+				m.argument(b[2:size], false, args)
+				args++
+				b = b[size:]
+				continue
+			}
+			if b[0] == tagText {
+				m.argument(b[2:size], true, texts)
+				texts++
+				b = b[size:]
+				continue
+			}
+		}
+		f, err := next(b)
+		if err != nil {
+			return err
+		}
+		b = b[f.size:]
+		switch {
+		case f.is(commandArgs):
+			m.argument(f.value, false, args)
+			args++
+		case f.is(commandText):
+			m.argument(f.value, true, texts)
+			texts++
+		}
+	}
+	m.size.Arguments += args + texts
+	return nil
+}
+
+func (m *measurer) argument(value []byte, text bool, index int) {
+	m.size.ArgumentBytes += int64(len(value))
+	if len(value) > m.size.Longest.Bytes {
+		m.size.Longest = Argument{Command: m.size.Commands, Index: index, Text: text, Bytes: len(value)}
+	}
+	if m.text && text && !m.found && !utf8.Valid(value) {
+		m.bad, m.found = Argument{Command: m.size.Commands, Index: index, Text: text, Bytes: len(value)}, true
+	}
+}
