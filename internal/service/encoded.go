@@ -85,8 +85,9 @@ func malformed(err error) error {
 }
 
 // Codec is the codec that a gRPC server needs for [Register]: gRPC's own for protobuf, except
-// that it hands over a [Request] as it is, and knows when a response has been written. Forcing it on a server changes nothing for other
-// services: no codec but protobuf's is linked in, and gRPC falls back to it for any content-subtype.
+// that it hands over a [Request] as it is, and knows when a response has been written. Forcing
+// it on a server changes nothing for other services: no codec but protobuf's is linked in, and
+// gRPC falls back to it for any content-subtype.
 func Codec() encoding.CodecV2 { return codec{encoding.GetCodecV2("proto")} }
 
 type codec struct{ encoding.CodecV2 }
