@@ -166,7 +166,7 @@ func (r *run) settleAtomic(ctx context.Context, tx *part, nb *node.Batch) (*Resu
 		return nil, r.deadlineError(ctx, 0)
 	}
 	failure := &CommandError{Code: CodeConnection, Message: nb.Err().Error(), Node: tx.node, Outcome: NotExecuted}
-	if nb.ExecState() != node.NotSent {
+	if nb.ExecState() != node.NotSent || strange(nb.Err()) {
 		failure.Outcome = Unknown
 		r.cfg.Map.Trigger()
 		return r.everywhere(failure), nil
@@ -181,6 +181,13 @@ func (r *run) settleAtomic(ctx context.Context, tx *part, nb *node.Batch) (*Resu
 		return r.atomicGivenUp(ctx, tx)
 	}
 	return nil, nil
+}
+
+// strange reports whether a transaction's replies were not those of a transaction, so that
+// its commands may have run bare.
+func strange(failure error) bool {
+	var lost *node.ConnectionError
+	return errors.As(failure, &lost) && lost.Op == node.OpProtocol
 }
 
 // abortCause returns the error for which EXEC itself was refused, which Valkey wraps, or the

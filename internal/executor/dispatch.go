@@ -74,12 +74,8 @@ func (r *run) send(ctx context.Context, p *plan, s *sent, cancelRound context.Ca
 		}
 	}()
 	s.encode(r, p)
-	class := node.Ordinary
-	switch {
-	case r.selects, r.holding && s.holds(r, p):
-		// A connection to itself: nobody else waits, or finds themselves in another database.
-		class = node.Blocking
-	case s.batch.Bytes() > r.cfg.BulkBytes || s.batch.Len() > r.cfg.BulkCommands:
+	class := s.class(r, p)
+	if class == node.Ordinary && (s.batch.Bytes() > r.cfg.BulkBytes || s.batch.Len() > r.cfg.BulkCommands) {
 		class = node.Bulk
 	}
 	r.cfg.Pool.Get(s.addr).Do(ctx, node.Target{Class: class, Replica: s.replica}, s.batch)
@@ -89,14 +85,24 @@ func (r *run) send(ctx context.Context, p *plan, s *sent, cancelRound context.Ca
 	}
 }
 
-// holds reports whether a command of the group may hold up its connection.
-func (s *sent) holds(r *run, p *plan) bool {
+// class returns the class of connection that the group's commands need.
+func (s *sent) class(r *run, p *plan) node.Class {
+	class := node.Ordinary
+	if !r.apart {
+		return class
+	}
+	if r.selects {
+		class = node.Exclusive // also for what is resent without the SELECT before it
+	}
 	for _, i := range s.parts {
-		if r.items[p.parts[i].cmd].holds {
-			return true
+		switch r.items[p.parts[i].cmd].class {
+		case node.Blocking:
+			return node.Blocking
+		case node.Exclusive:
+			class = node.Exclusive
 		}
 	}
-	return false
+	return class
 }
 
 // encode writes the group's commands into its sub-pipeline.

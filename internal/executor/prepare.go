@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/valkeybatch/valkeybatch/internal/command"
+	"github.com/valkeybatch/valkeybatch/internal/node"
 	"github.com/valkeybatch/valkeybatch/internal/options"
 	"github.com/valkeybatch/valkeybatch/internal/slotmap"
 )
@@ -27,10 +28,10 @@ type item struct {
 	otherSlot int32
 	// splits is whether the command is to be split over slots.
 	splits bool
-	// holds is whether the command may hold up its connection: it blocks, or it runs a script,
-	// during which the server reads nothing more from the connection that it came on, not even
-	// the SCRIPT KILL that would end it.
-	holds bool
+	// class is the class of connection that the command needs: one to itself when it blocks,
+	// when it changes the connection, and when it runs a script, during which the server reads
+	// nothing more from the connection that it came on, not even the SCRIPT KILL that would end it.
+	class node.Class
 	// selects is whether the command is SELECT.
 	selects bool
 	// subcommand is whether, with info nil, the container is known and only the subcommand is not.
@@ -88,8 +89,11 @@ func (r *run) prepare(ctx context.Context) error {
 		if err := r.permit(i, info); err != nil {
 			return err
 		}
-		if !r.batch.Atomic && (info.Blocks(args) || info.RunsScript()) {
-			it.holds, r.holding = true, true // a transaction has its connection to itself anyway
+		switch {
+		case info.Blocks(args):
+			it.class, r.apart = node.Blocking, true
+		case info.RunsScript(), it.selects:
+			it.class, r.apart = node.Exclusive, true
 		}
 		if r.cluster {
 			keys = it.locate(args, keys[:0])

@@ -26,9 +26,9 @@ type run struct {
 	cluster bool
 	// route is the caller's choice of node, resolved anew each round.
 	route route
-	// selects is whether a command of the batch is SELECT, holding whether one may hold up its
-	// connection.
-	selects, holding bool
+	// selects is whether a command of the batch is SELECT, apart whether one needs a
+	// connection to itself.
+	selects, apart bool
 	// stale is whether a failure of this round may mean that the topology has changed.
 	stale bool
 	// looked is whether a redirect of this round to an unknown node has had the topology read anew.

@@ -27,9 +27,9 @@ type Config struct {
 	MaxInFlight int
 	// MaxInFlightBytes bounds their encoded bytes. A larger sub-batch goes alone. Default: 64 MiB.
 	MaxInFlightBytes int64
-	// MaxBlockingConns and MaxAtomicConns bound a node's exclusive connections; sub-batches
-	// above that wait. Defaults: 256 and 32.
-	MaxBlockingConns, MaxAtomicConns int
+	// MaxExclusiveConns, MaxBlockingConns and MaxAtomicConns bound a node's connections of the
+	// classes Exclusive, Blocking and Atomic; sub-batches above that wait. Defaults: 128, 256 and 32.
+	MaxExclusiveConns, MaxBlockingConns, MaxAtomicConns int
 	// MaxDepth is the nesting of replies that is accepted. Default: 32.
 	MaxDepth int
 	// BackoffMin and BackoffMax bound the pause after failed dials, during which sub-batches
@@ -48,6 +48,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.DialTimeout, 2*time.Second)
 	setDefault(&c.MaxInFlight, 1024)
 	setDefault(&c.MaxInFlightBytes, 64<<20)
+	setDefault(&c.MaxExclusiveConns, 128)
 	setDefault(&c.MaxBlockingConns, 256)
 	setDefault(&c.MaxAtomicConns, 32)
 	setDefault(&c.MaxDepth, 32)

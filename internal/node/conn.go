@@ -190,18 +190,31 @@ func (c *conn) abandon(b *Batch, err error) {
 		c.unlink(b)
 		b.settle(0, 0, err)
 	default:
+		got := int(b.answered.Load()) // before replies are dropped, which count as answered too
 		b.discard.Store(true)
-		b.settle(int(b.answered.Load()), b.size, err)
+		b.settle(got, b.size, err)
 	}
 	c.givenUp()
 }
 
 // givenUp takes note that somebody stopped waiting for the connection. c.mu is held.
 func (c *conn) givenUp() {
-	if c.head != nil && clock()-max(c.busy, c.heard.Load()) >= int64(silence) {
+	if c.silentLocked() {
 		c.retireLocked()
 	}
 	c.closeDeserted()
+}
+
+// silent reports whether replies are due on the connection and nothing has come for a while.
+func (c *conn) silent() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.silentLocked()
+}
+
+// silentLocked is silent while c.mu is held.
+func (c *conn) silentLocked() bool {
+	return c.head != nil && clock()-max(c.busy, c.heard.Load()) >= int64(silence)
 }
 
 // fail marks the connection as failed; the first reason counts. c.mu is held.

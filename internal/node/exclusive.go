@@ -192,8 +192,8 @@ func (e *exclusive) prune(before time.Time) {
 	}
 }
 
-// doBlocking carries out a batch whose commands may block.
-func (e *exclusive) doBlocking(ctx context.Context, replica bool, b *Batch) {
+// do carries out a batch on a connection to itself.
+func (e *exclusive) do(ctx context.Context, replica bool, b *Batch) {
 	for {
 		l, err := e.get(ctx, replica)
 		if err != nil {

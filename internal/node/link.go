@@ -20,7 +20,8 @@ type link struct {
 }
 
 // maxReplaced is how many connections that were replaced a link keeps for those who wait for
-// them still. Every further one ends the oldest.
+// them still. Every further one ends the oldest that is silent. One that still brings replies
+// ends by itself, and to end it would cost others their results on a healthy node.
 const maxReplaced = 4
 
 // dialling is a dial under way, shared by all who wait for it.
@@ -63,9 +64,13 @@ func (l *link) replace(c *conn) {
 		return
 	}
 	l.old = slices.DeleteFunc(append(l.old, c), func(c *conn) bool { return c.failure() != nil })
-	if len(l.old) > maxReplaced {
-		l.old[0].close(&ConnectionError{Addr: c.addr, Op: OpClose, Err: errHeldUp})
-		l.old = slices.Delete(l.old, 0, 1)
+	for i := 0; i < len(l.old) && len(l.old) > maxReplaced; {
+		if old := l.old[i]; old.silent() {
+			old.close(&ConnectionError{Addr: old.addr, Op: OpClose, Err: errHeldUp})
+			l.old = slices.Delete(l.old, i, i+1)
+		} else {
+			i++
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ type Node struct {
 	gate     gate
 	gone     atomic.Bool
 	links    [2][2]link // by class (Ordinary, Bulk) and replica
+	alone    exclusive
 	blocking exclusive
 	atomic   exclusive
 }
@@ -26,6 +27,7 @@ func newNode(p *Pool, addr string) *Node {
 			n.links[class][kind].replica = kind == kindOf(true)
 		}
 	}
+	n.alone.node, n.alone.limit = n, make(chan struct{}, p.cfg.MaxExclusiveConns)
 	n.blocking.node, n.blocking.limit = n, make(chan struct{}, p.cfg.MaxBlockingConns)
 	n.atomic.node, n.atomic.limit = n, make(chan struct{}, p.cfg.MaxAtomicConns)
 	n.atomic.prepare = prime
@@ -53,8 +55,10 @@ func (n *Node) Do(ctx context.Context, t Target, b *Batch) {
 		return
 	}
 	switch t.Class {
+	case Exclusive:
+		n.alone.do(ctx, t.Replica, b)
 	case Blocking:
-		n.blocking.doBlocking(ctx, t.Replica, b)
+		n.blocking.do(ctx, t.Replica, b)
 	case Atomic:
 		n.atomic.doAtomic(ctx, t, b)
 	case Bulk:
@@ -76,6 +80,7 @@ func (n *Node) Recycle() {
 			n.links[class][kind].recycle()
 		}
 	}
+	n.alone.recycle()
 	n.blocking.recycle()
 	n.atomic.recycle()
 }
@@ -161,6 +166,7 @@ func (n *Node) lost(c *conn) {
 
 // prune closes exclusive connections that have been idle since before the given time.
 func (n *Node) prune(before time.Time) {
+	n.alone.prune(before)
 	n.blocking.prune(before)
 	n.atomic.prune(before)
 }

@@ -8,8 +8,11 @@ const (
 	Ordinary Class = iota
 	// Bulk is the shared connection for large sub-batches, which small ones need not wait for.
 	Bulk
-	// Blocking is a connection to itself for the time of the sub-batch, whose commands may
-	// block. When the context ends the connection is closed, so that the server lets go too.
+	// Exclusive is a connection to itself for the time of the sub-batch, which may hold it up
+	// or change it. When the context ends the connection is closed, so that the server lets go too.
+	Exclusive
+	// Blocking is like Exclusive, for commands that wait: apart, so that any number of them
+	// leaves connections to those that do not.
 	Blocking
 	// Atomic is a connection to itself on which a transaction was begun already: see Node.Do.
 	Atomic

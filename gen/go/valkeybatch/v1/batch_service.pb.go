@@ -719,7 +719,7 @@ func (*RandomRoute) Descriptor() ([]byte, []int) {
 // of key and text_key is set.
 type SlotKeyRoute struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The key, as any bytes.
+	// The key, as any bytes. Everything in a request besides its commands may take 64 KiB.
 	Key []byte `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	// The key, as UTF-8 text.
 	TextKey string `protobuf:"bytes,2,opt,name=text_key,json=textKey,proto3" json:"text_key,omitempty"`
