@@ -34,7 +34,7 @@ func (r *run) nothingReached(ctx context.Context, p *plan) error {
 			return nil
 		}
 	}
-	if ok, _ := r.reachable(ctx); ok {
+	if r.reachable(ctx) {
 		return nil
 	}
 	return &UnavailableError{Cause: p.parts[0].err}

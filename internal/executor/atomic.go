@@ -22,7 +22,7 @@ func (r *run) atomic(ctx context.Context, topo *slotmap.Topology) (*Results, err
 	if err := r.unknownCommands(); err != nil {
 		return nil, err
 	}
-	end := r.deadline.Add(-r.margin())
+	end := r.end()
 	tx := part{slot: slot}
 	turn := r.route.turn
 	for {
@@ -225,7 +225,7 @@ func (r *run) settleRefusal(ctx context.Context, tx *part, index int, name strin
 		t := tx.troubled()
 		readOnlyForGood := err.Code == "READONLY" && t.attempts >= unsentAttempts
 		r.wait(tx, err, item{})
-		if !readOnlyForGood && t.due.Before(r.deadline.Add(-r.margin())) {
+		if !readOnlyForGood && t.due.Before(r.end()) {
 			return nil, nil
 		}
 	}
@@ -276,7 +276,7 @@ func (r *run) atomicGivenUp(ctx context.Context, tx *part) (*Results, error) {
 	if last.Code != CodeConnection {
 		return nil, &DiscardedError{Index: -1, Command: "exec", Err: last}
 	}
-	if ok, _ := r.reachable(ctx); !ok {
+	if !r.reachable(ctx) {
 		return nil, &UnavailableError{Cause: last}
 	}
 	return r.everywhere(last), nil

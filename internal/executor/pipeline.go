@@ -16,7 +16,7 @@ func (r *run) pipeline(ctx context.Context, topo *slotmap.Topology) (*Results, e
 	if err != nil {
 		return nil, r.invalid(at, "ROUTE_REQUIRED", fmt.Sprintf("%s walks one node's keys, so on a cluster it needs a route (cluster_options.route)", r.items[at].name(r.batch.Commands[at])))
 	}
-	end := r.deadline.Add(-r.margin())
+	end := r.end()
 	for {
 		r.newRound()
 		groups, lost := assign(&p, topo, r.route, r.route.turn, time.Now())

@@ -70,22 +70,20 @@ func kindOf(topo *slotmap.Topology) options.Kind {
 	return options.KindStandalone
 }
 
-// margin is the time before the deadline in which no retry is begun, so that what is known
-// by then still reaches the caller in time.
-func (r *run) margin() time.Duration {
-	return min(max(r.deadline.Sub(r.start)/20, 5*time.Millisecond), 250*time.Millisecond)
+// end is the time from which no retry is begun, a little before the deadline, so that what is
+// known by then still reaches the caller in time.
+func (r *run) end() time.Time {
+	margin := min(max(r.deadline.Sub(r.start)/20, 5*time.Millisecond), 250*time.Millisecond)
+	return r.deadline.Add(-margin)
 }
 
 // reachable reports whether the deployment answers at all, asking it if need be.
-func (r *run) reachable(ctx context.Context) (bool, error) {
+func (r *run) reachable(ctx context.Context) bool {
 	if !r.cluster {
-		return false, nil // only asked after its one node failed
+		return false // only asked after its one node failed
 	}
 	_, err := r.cfg.Map.Refresh(ctx)
-	if err != nil && ctx.Err() != nil {
-		return true, nil
-	}
-	return err == nil, err
+	return err == nil || ctx.Err() != nil
 }
 
 // newRound forgets what concerned the last round only.
