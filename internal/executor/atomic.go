@@ -37,7 +37,7 @@ func (r *run) atomic(ctx context.Context, topo *slotmap.Topology) (*Results, err
 			return results, err
 		}
 		// Nothing ran, and it is worth another try.
-		if tx.trouble.due.After(end) {
+		if tooLate(tx.trouble.due, end) {
 			return r.atomicGivenUp(ctx, &tx)
 		}
 		topo = r.newerTopology(ctx, topo)
@@ -225,7 +225,7 @@ func (r *run) settleRefusal(ctx context.Context, tx *part, index int, name strin
 		t := tx.troubled()
 		readOnlyForGood := err.Code == "READONLY" && t.attempts >= unsentAttempts
 		r.wait(tx, err, item{})
-		if !readOnlyForGood && t.due.Before(r.end()) {
+		if !readOnlyForGood && !tooLate(t.due, r.end()) {
 			return nil, nil
 		}
 	}

@@ -32,7 +32,7 @@ func (r *run) pipeline(ctx context.Context, topo *slotmap.Topology) (*Results, e
 		if ctx.Err() != nil {
 			return nil, r.deadlineError(ctx, p.answered())
 		}
-		if due.After(end) {
+		if tooLate(due, end) {
 			if p.giveUp() {
 				break
 			}

@@ -77,6 +77,13 @@ func (r *run) end() time.Time {
 	return r.deadline.Add(-margin)
 }
 
+// tooLate reports whether a retry that is due then is not worth beginning, a little before end.
+// It is to have at least as long to be answered as it waits first: one that is cut off leaves
+// OUTCOME_UNKNOWN where the refusal before it left OUTCOME_NOT_EXECUTED.
+func tooLate(due, end time.Time) bool {
+	return due.Add(max(0, time.Until(due))).After(end)
+}
+
 // reachable reports whether the deployment answers at all, asking it if need be.
 func (r *run) reachable(ctx context.Context) bool {
 	if !r.cluster {
