@@ -81,6 +81,8 @@ type Limits struct {
 	MaxReplyDepth int `name:"max-reply-depth" env:"VALKEYBATCH_MAX_REPLY_DEPTH" default:"32" placeholder:"N" help:"How deep a reply may be nested." group:"Limits"`
 	// MaxInFlightBatches is the most batches carried out at once. 1 to 1,000,000.
 	MaxInFlightBatches int `name:"max-in-flight-batches" env:"VALKEYBATCH_MAX_IN_FLIGHT_BATCHES" default:"1024" placeholder:"N" help:"Most batches carried out at once; more are refused." group:"Limits"`
+	// MaxStreamBatches is the most batches of one stream carried out at once. 1 to 1,000,000.
+	MaxStreamBatches int `name:"max-stream-batches" env:"VALKEYBATCH_MAX_STREAM_BATCHES" default:"256" placeholder:"N" help:"Most batches of one stream carried out at once; further ones wait." group:"Limits"`
 	// MaxInFlightBytes is the most request bytes of those. A batch counts as its encoded bytes,
 	// or as 256 bytes for each command and 64 for each argument where that is more: what small
 	// commands take in memory. One that counts as more than this is carried out alone.

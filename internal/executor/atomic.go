@@ -134,6 +134,9 @@ func (r *run) transaction(ctx context.Context, tx *part, to target) *node.Batch 
 		Replica: to.replica,
 		Asking:  tx.trouble != nil && tx.trouble.asking,
 	}, nb)
+	if nb.Held() {
+		r.keep()
+	}
 	return nb
 }
 

@@ -9,10 +9,18 @@ import (
 type Batch struct {
 	// Atomic asks for MULTI/EXEC on one node; otherwise the batch is a pipeline.
 	Atomic bool
-	// Commands holds each command as its name and arguments. The executor keeps and sends
-	// these slices; they must stay unchanged until the batch's effects have ended, which
-	// may be after Execute has returned with an error.
+	// Commands holds each command as its name and arguments, which must stay unchanged until
+	// Execute returns.
 	Commands [][][]byte
+	// Owner, if set, is who owns the arguments' bytes.
+	Owner Owner
+}
+
+// Owner owns the bytes of a batch's arguments.
+type Owner interface {
+	// Keep says that a connection may still read arguments after Execute has returned: those of
+	// a sub-pipeline that was given up while it was written. Their bytes must not be reused then.
+	Keep()
 }
 
 // Results is what came of a batch.

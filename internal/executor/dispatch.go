@@ -79,6 +79,9 @@ func (r *run) send(ctx context.Context, p *plan, s *sent, cancelRound context.Ca
 		class = node.Bulk
 	}
 	r.cfg.Pool.Get(s.addr).Do(ctx, node.Target{Class: class, Replica: s.replica}, s.batch)
+	if s.batch.Held() {
+		r.keep()
+	}
 	var limit *node.LimitError
 	if errors.As(s.batch.Err(), &limit) {
 		cancelRound()

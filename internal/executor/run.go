@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/valkeybatch/valkeybatch/internal/node"
@@ -33,6 +34,8 @@ type run struct {
 	stale bool
 	// looked is whether a redirect of this round to an unknown node has had the topology read anew.
 	looked bool
+	// held runs once when arguments are held beyond the batch.
+	held sync.Once
 	// dues holds when what failed in this round may be sent again, by number of failures.
 	dues [maxSteps + 1]time.Time
 }
@@ -60,6 +63,15 @@ func (r *run) execute(ctx context.Context) (*Results, error) {
 		return r.atomic(ctx, topo)
 	}
 	return r.pipeline(ctx, topo)
+}
+
+// keep tells the owner of the arguments that a connection may still read them.
+func (r *run) keep() {
+	r.held.Do(func() {
+		if r.batch.Owner != nil {
+			r.batch.Owner.Keep()
+		}
+	})
 }
 
 // kindOf names the kind of a topology's deployment.

@@ -157,6 +157,10 @@ func (b *Batch) recycle() {
 	b.buf, b.pooled, b.large = nil, nil, nil
 }
 
+// Held reports, after Do, whether a connection may still read arguments of the sub-batch from
+// where they are.
+func (b *Batch) Held() bool { return len(b.large) > 0 }
+
 // pieces appends the encoded stream from offset skip on, piece by piece.
 func (b *Batch) pieces(dst [][]byte, skip int) [][]byte {
 	add := func(p []byte) {

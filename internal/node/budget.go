@@ -42,8 +42,8 @@ func (b *Budget) Used() int64 {
 	return b.used.Load()
 }
 
-// spend takes n bytes off the budget. It returns an error when that is too much.
-func (b *Budget) spend(n int64) *LimitError {
+// Spend takes n bytes off the budget. It returns an error when that is too much.
+func (b *Budget) Spend(n int64) *LimitError {
 	if b == nil {
 		return nil
 	}

@@ -9,13 +9,13 @@ import (
 func TestTotalBudget(t *testing.T) {
 	total := NewBudget(100)
 	a, b := NewBudget(80).Within(total), NewBudget(80).Within(total)
-	if err := a.spend(70); err != nil {
+	if err := a.Spend(70); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.spend(31); err == nil || *err != (LimitError{What: LimitRepliesInFlight, Actual: 101, Allowed: 100}) {
+	if err := b.Spend(31); err == nil || *err != (LimitError{What: LimitRepliesInFlight, Actual: 101, Allowed: 100}) {
 		t.Errorf("over the total: %v", err)
 	}
-	if err := a.spend(11); err == nil || *err != (LimitError{What: LimitReplyBytes, Actual: 81, Allowed: 80}) {
+	if err := a.Spend(11); err == nil || *err != (LimitError{What: LimitReplyBytes, Actual: 81, Allowed: 80}) {
 		t.Errorf("over its own: %v", err)
 	}
 	a.Release()
@@ -23,7 +23,7 @@ func TestTotalBudget(t *testing.T) {
 	if used := total.Used(); used != 31 {
 		t.Errorf("%d bytes are counted, want 31", used)
 	}
-	if err := a.spend(50); err != nil || total.Used() != 31 {
+	if err := a.Spend(50); err != nil || total.Used() != 31 {
 		t.Errorf("what comes after the release is counted: %v, %d bytes", err, total.Used())
 	}
 	b.Release()
@@ -33,7 +33,7 @@ func TestTotalBudget(t *testing.T) {
 	var none *Budget
 	none.Release()
 	alone := NewBudget(0).Within(nil)
-	if err := alone.spend(1 << 40); err != nil {
+	if err := alone.Spend(1 << 40); err != nil {
 		t.Errorf("without bounds: %v", err)
 	}
 	alone.Release()
@@ -48,7 +48,7 @@ func TestReleaseWhileSpending(t *testing.T) {
 		b := NewBudget(0).Within(total)
 		workers.Go(func() {
 			for range 20 {
-				_ = b.spend(3)
+				_ = b.Spend(3)
 			}
 		})
 		workers.Go(b.Release)

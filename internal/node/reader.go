@@ -175,7 +175,7 @@ func (r *reader) account() {
 	if n == 0 || r.cur.discard.Load() {
 		return
 	}
-	if err := r.cur.budget.spend(n); err != nil {
+	if err := r.cur.budget.Spend(n); err != nil {
 		r.limit(err)
 	}
 }

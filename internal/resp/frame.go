@@ -31,10 +31,11 @@ func (f Frame) ErrorCode() string {
 	if !f.IsError() {
 		return ""
 	}
-	return errorCode(f.errorText())
+	return ErrorCode(f.errorText())
 }
 
-func errorCode(text []byte) string {
+// ErrorCode is the code of an error with that text, by the rule of [Frame.ErrorCode].
+func ErrorCode(text []byte) string {
 	n := 0
 	for n < len(text) && isCodeByte(text[n]) {
 		n++

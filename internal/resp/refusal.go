@@ -23,7 +23,7 @@ var reasons = []struct{ has, says string }{
 // repeat its arguments. It is the error's code with words of our own, and the server's own text
 // only for codes whose texts hold no arguments, and never if the secret is in it.
 func Refusal(text, secret string) string {
-	code := errorCode([]byte(text))
+	code := ErrorCode([]byte(text))
 	repeats := secret != "" && strings.Contains(text, secret)
 	if outspoken[code] {
 		if !repeats {

@@ -126,6 +126,7 @@ func (b *backend) connect(cfg *config.Config, logger *slog.Logger, policy *comma
 			RequestBytes:    int64(cfg.Limits.MaxRequestBytes),
 			InFlightBatches: int64(cfg.Limits.MaxInFlightBatches),
 			InFlightBytes:   int64(cfg.Limits.MaxInFlightBytes),
+			StreamBatches:   cfg.Limits.MaxStreamBatches,
 		},
 		Logger: logger,
 	})

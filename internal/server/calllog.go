@@ -9,8 +9,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
 
-	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
-	"github.com/valkeybatch/valkeybatch/internal/service"
+	"github.com/valkeybatch/valkeybatch/internal/wire"
 )
 
 // errorField is the field under which the logging interceptor gives a call's error.
@@ -37,7 +36,7 @@ func logTo(logger *slog.Logger) logging.Logger {
 // every batch: figures only, nothing of what its commands or replies hold.
 func batchFields(logger *slog.Logger) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-		request, ok := req.(*service.Request)
+		request, ok := req.(*wire.Request)
 		if !ok || !logger.Enabled(ctx, slog.LevelDebug) {
 			return handler(ctx, req)
 		}
@@ -49,8 +48,8 @@ func batchFields(logger *slog.Logger) grpc.UnaryServerInterceptor {
 			"request_bytes", size.CommandBytes,
 		})
 		answer, err := handler(ctx, req)
-		if response, ok := answer.(*valkeybatchv1.ExecuteBatchResponse); ok && err == nil {
-			logging.AddFields(ctx, logging.Fields{"failed_count", response.GetFailedCount()})
+		if response, ok := answer.(*wire.Response); ok && err == nil {
+			logging.AddFields(ctx, logging.Fields{"failed_count", response.Failed})
 		}
 		return answer, err
 	}

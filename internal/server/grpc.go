@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 
 	"github.com/valkeybatch/valkeybatch/internal/config"
 	"github.com/valkeybatch/valkeybatch/internal/service"
+	"github.com/valkeybatch/valkeybatch/internal/wire"
 )
 
 const (
@@ -37,9 +39,29 @@ const (
 	keepaliveTimeout = 20 * time.Second
 )
 
-// newGRPC returns a gRPC server without services.
-func newGRPC(cfg *config.Config, logger *slog.Logger) *grpc.Server {
-	recoverTo := recovery.WithRecoveryHandlerContext(recovered(logger))
+// newGRPC returns a gRPC server without services. Every unary call passes batch.
+func newGRPC(cfg *config.Config, logger *slog.Logger, batch grpc.UnaryServerInterceptor) *grpc.Server {
+	return grpc.NewServer(
+		// Batches are handed over as bytes: they are measured and admitted before they are decoded.
+		grpc.ForceServerCodecV2(wire.Codec()),
+		grpc.MaxRecvMsgSize(int(min(int64(cfg.Limits.MaxRequestBytes)+recvSlack, math.MaxInt32))),
+		grpc.MaxConcurrentStreams(uint32(cfg.Limits.MaxInFlightBatches+streamSlack)),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveMinTime, PermitWithoutStream: true}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveTime, Timeout: keepaliveTimeout}),
+		// Stop returns when the handlers have: what they use is closed after it.
+		grpc.WaitForHandlers(true),
+		grpc.UnaryInterceptor(batch),
+		grpc.ChainStreamInterceptor(
+			// Of streams, health watches and reflection need nothing but recovery; each batch of a
+			// StreamBatches passes the interceptors of unary calls.
+			recovery.StreamServerInterceptor(recovery.WithRecoveryHandlerContext(recovered(logger))),
+		),
+	)
+}
+
+// newInterceptor returns the interceptors that every batch passes, on a call of its own or on a
+// stream.
+func newInterceptor(logger *slog.Logger) grpc.UnaryServerInterceptor {
 	batchesOnly := selector.MatchFunc(func(_ context.Context, call interceptors.CallMeta) bool {
 		return !strings.HasPrefix(call.Service, "grpc.")
 	})
@@ -50,32 +72,29 @@ func newGRPC(cfg *config.Config, logger *slog.Logger) *grpc.Server {
 		logging.WithErrorFields(reasonField),
 		logging.WithDisableLoggingFields(logging.SystemTag[0], logging.ComponentFieldKey, logging.MethodTypeFieldKey),
 	}
-	return grpc.NewServer(
-		// Batches are handed over as bytes: they are measured and admitted before they are decoded.
-		grpc.ForceServerCodecV2(service.Codec()),
-		grpc.MaxRecvMsgSize(int(min(int64(cfg.Limits.MaxRequestBytes)+recvSlack, math.MaxInt32))),
-		grpc.MaxConcurrentStreams(uint32(cfg.Limits.MaxInFlightBatches+streamSlack)),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveMinTime, PermitWithoutStream: true}),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveTime, Timeout: keepaliveTimeout}),
-		// Stop returns when the handlers have: what they use is closed after it.
-		grpc.WaitForHandlers(true),
-		grpc.ChainUnaryInterceptor(
-			// Recovery is outermost: a panic in any other interceptor must not end the process either.
-			recovery.UnaryServerInterceptor(recoverTo),
-			// The request id comes before logging, which writes it.
-			requestID,
-			// Logging is close to the method and so times it alone. Health checks and reflection are
-			// not logged: probes would drown everything else.
-			selector.UnaryServerInterceptor(logging.UnaryServerInterceptor(logTo(logger), logs...), batchesOnly),
-			batchFields(logger),
-			// Admission has no place here but is the method's first act after measuring the request:
-			// what a call weighs is known only there.
-		),
-		grpc.ChainStreamInterceptor(
-			// Streams are health watches and reflection only; they need nothing but recovery.
-			recovery.StreamServerInterceptor(recoverTo),
-		),
+	return chain(
+		// Recovery is outermost: a panic in any other interceptor must not end the process either.
+		recovery.UnaryServerInterceptor(recovery.WithRecoveryHandlerContext(recovered(logger))),
+		// The request id comes before logging, which writes it.
+		requestID,
+		// Logging is close to the method and so times it alone. Health checks and reflection are
+		// not logged: probes would drown everything else.
+		selector.UnaryServerInterceptor(logging.UnaryServerInterceptor(logTo(logger), logs...), batchesOnly),
+		batchFields(logger),
+		// Admission has no place here but is the method's first act after measuring the request:
+		// what a call weighs is known only there.
 	)
+}
+
+// chain makes one interceptor of several, the first outermost.
+func chain(interceptors ...grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		for _, next := range slices.Backward(interceptors) {
+			inner := handler
+			handler = func(ctx context.Context, req any) (any, error) { return next(ctx, req, info, inner) }
+		}
+		return handler(ctx, req)
+	}
 }
 
 // recovered logs a panic with its stack, of which callers see nothing.

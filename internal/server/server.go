@@ -48,14 +48,15 @@ func New(cfg *config.Config, logger *slog.Logger) (*Server, error) {
 func assemble(cfg *config.Config, logger *slog.Logger, listeners []net.Listener, backend *backend,
 	batches service.Handler,
 ) *Server {
+	interceptor := newInterceptor(logger)
 	s := &Server{
 		cfg:       cfg,
 		logger:    logger,
 		listeners: listeners,
 		backend:   backend,
-		grpc:      newGRPC(cfg, logger),
+		grpc:      newGRPC(cfg, logger, interceptor),
 	}
-	service.Register(s.grpc, batches)
+	service.Register(s.grpc, batches, interceptor)
 	s.health = newHealthLoop(s.grpc, backend.check, logger)
 	reflection.Register(s.grpc)
 	return s
@@ -109,6 +110,8 @@ func (s *Server) drain() {
 	if s.cfg.DrainDelay > 0 {
 		time.Sleep(s.cfg.DrainDelay)
 	}
+	// Streams would go on as long as their callers like.
+	s.backend.service.Drain()
 	// GracefulStop closes the listeners, tells clients to go elsewhere and waits for calls to
 	// end, with no bound of its own: health watches, for one, never end by themselves.
 	done := make(chan struct{})

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
@@ -18,6 +19,7 @@ import (
 
 	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
 	"github.com/valkeybatch/valkeybatch/internal/service"
+	"github.com/valkeybatch/valkeybatch/internal/wire"
 )
 
 func TestEmbedded(t *testing.T) {
@@ -199,8 +201,13 @@ func TestLimits(t *testing.T) {
 // defective is a service that panics.
 type defective struct{}
 
-func (defective) ExecuteBatch(context.Context, *service.Request) (*valkeybatchv1.ExecuteBatchResponse, error) {
+func (defective) ExecuteBatch(context.Context, *wire.Request) (*wire.Response, error) {
 	panic("secret of the inside")
+}
+
+func (d defective) StreamBatches(_ grpc.ServerStream, execute service.ExecuteFunc) error {
+	_, err := execute(context.Background(), wire.NewRequest(nil))
+	return err
 }
 
 func TestPanicIsRecovered(t *testing.T) {
@@ -222,6 +229,13 @@ func TestPanicIsRecovered(t *testing.T) {
 		if strings.Contains(err.Error(), "secret") {
 			t.Errorf("callers see the inside: %v", err)
 		}
+	}
+	stream, err := r.client(t).StreamBatches(testContext(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); status.Code(err) != codes.Internal {
+		t.Errorf("on a stream: got %v", err)
 	}
 	if text := l.String(); !strings.Contains(text, "secret of the inside") || !strings.Contains(text, "defective") {
 		t.Errorf("the log does not tell where: %s", text)

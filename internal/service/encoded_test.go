@@ -9,13 +9,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/testing/protocmp"
 
 	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
+	"github.com/valkeybatch/valkeybatch/internal/executor"
+	"github.com/valkeybatch/valkeybatch/internal/options"
+	"github.com/valkeybatch/valkeybatch/internal/wire"
 )
 
 // pool counts the buffers that are given back, and spoils them.
@@ -38,12 +39,12 @@ func (p *pool) message(encoded []byte) mem.BufferSlice {
 // call calls the method as gRPC does: its handler, with the codec on the message's bytes.
 func call(s Handler, data mem.BufferSlice, interceptor grpc.UnaryServerInterceptor) (any, error) {
 	defer data.Free()
-	return description.Methods[0].Handler(s, context.Background(),
-		func(v any) error { return Codec().Unmarshal(data, v) }, interceptor)
+	return describe(nil).Methods[0].Handler(s, context.Background(),
+		func(v any) error { return wire.Codec().Unmarshal(data, v) }, interceptor)
 }
 
 // TestBytesAreGivenBack checks that a message's buffer is given back once, however the call
-// ends, and that nothing of what the executor was given lies in it.
+// ends, and not before the executor is done with it.
 func TestBytesAreGivenBack(t *testing.T) {
 	good, err := proto.Marshal(pipeline(binaryCommand("SET", "k", strings.Repeat("v", 3000)), textCommand("GET", "k")))
 	if err != nil {
@@ -68,17 +69,64 @@ func TestBytesAreGivenBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, p := &recorder{}, &pool{}
-			_, err := call(New(Config{Executor: r, Limits: Limits{Commands: 100}}), p.message(test.encoded), test.interceptor)
+			answer, err := call(New(Config{Executor: r, Limits: Limits{Commands: 100}}), p.message(test.encoded), test.interceptor)
 			if status.Code(err) != test.code {
 				t.Errorf("got %v", err)
 			}
 			if p.back != 1 {
 				t.Errorf("the buffer was given back %d times", p.back)
 			}
-			if r.calls > 0 && string(r.batch.Commands[0][2]) != strings.Repeat("v", 3000) {
-				t.Error("an argument lies in the message's buffer")
+			if err != nil {
+				return
+			}
+			if r.calls != 1 || string(r.batch.Commands[0][2]) != strings.Repeat("v", 3000) {
+				t.Error("the executor got something else")
+			}
+			if out, err := decoded(answer); err != nil || len(out.GetResults()) != 2 {
+				t.Errorf("got %v, %v", out, err)
 			}
 		})
+	}
+}
+
+// keeper is an Executor that says of every batch that a connection may still read its arguments.
+type keeper struct{}
+
+func (keeper) Execute(_ context.Context, b executor.Batch, _ options.Options) (*executor.Results, error) {
+	b.Owner.Keep()
+	return nil, &executor.DeadlineError{Total: len(b.Commands)}
+}
+
+// TestHeldBytesAreKept checks that bytes which may still be read are given to nobody else.
+func TestHeldBytesAreKept(t *testing.T) {
+	good, err := proto.Marshal(pipeline(textCommand("PING")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &pool{}
+	if _, err := call(New(Config{Executor: keeper{}}), p.message(good), nil); status.Code(err) != codes.DeadlineExceeded {
+		t.Errorf("got %v", err)
+	}
+	if p.back != 0 {
+		t.Error("the buffer was given back")
+	}
+}
+
+// TestReplacedResponse checks that a response that an interceptor withholds is given up.
+func TestReplacedResponse(t *testing.T) {
+	good, err := proto.Marshal(pipeline(textCommand("PING")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	withhold := func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		if _, err := handler(ctx, req); err != nil {
+			return nil, err
+		}
+		return nil, status.Error(codes.PermissionDenied, "no")
+	}
+	p := &pool{}
+	if _, err := call(New(Config{Executor: &recorder{}}), p.message(good), withhold); status.Code(err) != codes.PermissionDenied || p.back != 1 {
+		t.Errorf("got %v, the buffer was given back %d times", err, p.back)
 	}
 }
 
@@ -89,17 +137,17 @@ func TestMalformed(t *testing.T) {
 		reason  string
 		field   string
 	}{
-		"no message":        {[]byte("\xff\xff"), ReasonMalformed, ""},
-		"truncated":         {[]byte{1<<3 | 2, 5, 0}, ReasonMalformed, ""},
-		"truncated batch":   {in(1, []byte{2<<3 | 2, 5}), ReasonMalformed, "batch"},
-		"truncated command": {in(1, append(in(2, nil), in(2, []byte{10, 5})...)), ReasonMalformed, "batch.commands[1]"},
-		"truncated options": {in(4, []byte{10, 5}), ReasonMalformed, ""},
-		"text":              {badText, ReasonInvalidText, "batch.commands[1].text_args[1]"},
+		"no message":        {[]byte("\xff\xff"), wire.ReasonMalformed, ""},
+		"truncated":         {[]byte{1<<3 | 2, 5, 0}, wire.ReasonMalformed, ""},
+		"truncated batch":   {in(1, []byte{2<<3 | 2, 5}), wire.ReasonMalformed, "batch"},
+		"truncated command": {in(1, append(in(2, nil), in(2, []byte{10, 5})...)), wire.ReasonMalformed, "batch.commands[1]"},
+		"truncated options": {in(4, []byte{10, 5}), wire.ReasonMalformed, "cluster_options"},
+		"text":              {badText, wire.ReasonInvalidText, "batch.commands[1].text_args[1]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &recorder{}
 			s := New(Config{Executor: r})
-			_, err := s.ExecuteBatch(context.Background(), NewRequest(test.encoded))
+			_, err := executeEncoded(s, test.encoded)
 			st, _ := status.FromError(err)
 			d := detailsOf(t, st)
 			field := ""
@@ -130,34 +178,8 @@ func TestDescription(t *testing.T) {
 		}
 		return append(out, d.ServiceName, fmt.Sprint(d.Metadata))
 	}
-	if diff := cmp.Diff(names(valkeybatchv1.BatchService_ServiceDesc), names(description)); diff != "" {
+	if diff := cmp.Diff(names(valkeybatchv1.BatchService_ServiceDesc), names(*describe(nil))); diff != "" {
 		t.Error(diff)
-	}
-}
-
-// TestCodec checks that everything but a request is coded as gRPC does by itself.
-func TestCodec(t *testing.T) {
-	standard := encoding.GetCodecV2("proto")
-	if Codec().Name() != standard.Name() {
-		t.Errorf("name %q", Codec().Name())
-	}
-	want := pipeline(textCommand("PING"))
-	data, err := Codec().Marshal(want)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := &valkeybatchv1.ExecuteBatchRequest{}
-	if err := Codec().Unmarshal(data, got); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
-		t.Error(diff)
-	}
-	if _, err := Codec().Marshal("no message"); err == nil {
-		t.Error("what is no message was encoded")
-	}
-	if err := Codec().Unmarshal(data, new(string)); err == nil {
-		t.Error("what is no message was decoded")
 	}
 }
 
@@ -177,14 +199,14 @@ func FuzzRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, encoded []byte) {
 		req := &valkeybatchv1.ExecuteBatchRequest{}
 		decodeErr := proto.Unmarshal(encoded, req)
-		got, err := s.ExecuteBatch(context.Background(), NewRequest(encoded))
+		got, err := executeEncoded(s, encoded)
 		if batches, bytes := s.InFlight(); batches != 0 || bytes != 0 {
 			t.Errorf("left in flight: %d batches, %d bytes", batches, bytes)
 		}
 		if err != nil {
 			st, _ := status.FromError(err)
 			d := detailsOf(t, st)
-			if undecodable := d.info.GetReason() == ReasonMalformed || d.info.GetReason() == ReasonInvalidText; undecodable && decodeErr == nil {
+			if undecodable := d.info.GetReason() == wire.ReasonMalformed || d.info.GetReason() == wire.ReasonInvalidText; undecodable && decodeErr == nil {
 				t.Errorf("it can be decoded: %v", err)
 			}
 			return

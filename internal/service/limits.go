@@ -35,6 +35,9 @@ type Limits struct {
 	RequestBytes int64
 	// InFlightBatches is the most batches carried out at once. Default 1,024.
 	InFlightBatches int64
+	// StreamBatches is the most batches of one stream carried out at once; further ones wait, not
+	// read. Default 256.
+	StreamBatches int
 	// InFlightBytes is the most request bytes of the batches carried out at once. A batch counts
 	// as its encoded bytes, or as 256 bytes for each command and 64 for each argument where that
 	// is more, so that what it takes once it is decoded is at most the double. One that counts
@@ -49,6 +52,7 @@ const (
 	DefaultMaxRequestBytes = 128 << 20
 	DefaultInFlightBatches = 1024
 	DefaultInFlightBytes   = 1 << 30
+	DefaultStreamBatches   = 256
 )
 
 func (l Limits) withDefaults() Limits {
@@ -66,6 +70,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.InFlightBytes <= 0 {
 		l.InFlightBytes = DefaultInFlightBytes
+	}
+	if l.StreamBatches <= 0 {
+		l.StreamBatches = DefaultStreamBatches
 	}
 	l.InFlightBytes = max(l.InFlightBytes, l.RequestBytes)
 	return l

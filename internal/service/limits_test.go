@@ -1,7 +1,6 @@
 package service
 
 import (
-	"context"
 	"errors"
 	"runtime"
 	"strings"
@@ -115,7 +114,7 @@ func TestRefusedWithoutDecoding(t *testing.T) {
 			r := &recorder{}
 			s := New(Config{Executor: r})
 			var err error
-			spent := allocated(func() { _, err = s.ExecuteBatch(context.Background(), NewRequest(test.encoded)) })
+			spent := allocated(func() { _, err = executeEncoded(s, test.encoded) })
 			st, _ := status.FromError(err)
 			detailsOf(t, st)
 			if st.Code() != test.code {
@@ -151,14 +150,14 @@ func TestWeight(t *testing.T) {
 		"one argument":    in(1, in(2, in(1, make([]byte, 4<<20)))),
 	} {
 		t.Run(name, func(t *testing.T) {
-			req := NewRequest(encoded)
+			req := wire.NewRequest(encoded)
 			size, err := req.Measure()
 			if err != nil {
 				t.Fatal(err)
 			}
 			weight := limits.weight(size)
 			spent := allocated(func() {
-				if _, err := req.decode(); err != nil {
+				if _, err := req.Decode(); err != nil {
 					t.Error(err)
 				}
 			})

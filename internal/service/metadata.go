@@ -10,6 +10,7 @@ import (
 
 	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
 	"github.com/valkeybatch/valkeybatch/internal/executor"
+	"github.com/valkeybatch/valkeybatch/internal/wire"
 )
 
 // The most bytes of a status's parts. The message travels twice, once percent-encoded (up to
@@ -89,9 +90,8 @@ func withIndex(in map[string]string, index int) map[string]string {
 
 // fieldOf is the path of the field that an error of the executor is about, in the form that
 // the caller used: the executor knows arguments only, not in which of the contract's two forms they came.
-func fieldOf(req *valkeybatchv1.ExecuteBatchRequest, e *executor.InvalidError) string {
-	commands := req.GetBatch().GetCommands()
-	if e.Index < 0 || e.Index >= len(commands) || len(commands[e.Index].GetTextArgs()) == 0 {
+func fieldOf(batch *wire.Batch, e *executor.InvalidError) string {
+	if e.Index < 0 || batch == nil || !batch.Text(e.Index) {
 		return e.Field
 	}
 	binary := fmt.Sprintf("batch.commands[%d].args", e.Index)

@@ -6,49 +6,87 @@ import (
 	"google.golang.org/grpc"
 
 	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
+	"github.com/valkeybatch/valkeybatch/internal/wire"
 )
 
 // Handler carries out the calls of the contract's BatchService. [Service] is the one there is.
 type Handler interface {
 	// ExecuteBatch carries out one call; its error is a status.
-	ExecuteBatch(ctx context.Context, req *Request) (*valkeybatchv1.ExecuteBatchResponse, error)
+	ExecuteBatch(ctx context.Context, req *wire.Request) (*wire.Response, error)
+	// StreamBatches carries out the batches of one stream, each by execute; its error is a status.
+	StreamBatches(stream grpc.ServerStream, execute ExecuteFunc) error
 }
 
-// Register registers h as the BatchService of a gRPC server that uses [Codec]. It stands in
-// for the generated registration, which decodes a request before anybody can look at it.
-// Interceptors see a [*Request] and the contract's response.
-func Register(r grpc.ServiceRegistrar, h Handler) { r.RegisterService(&description, h) }
+// ExecuteFunc carries out one batch: [Handler.ExecuteBatch] behind its interceptors.
+type ExecuteFunc func(ctx context.Context, req *wire.Request) (*wire.Response, error)
 
-// description is the generated code's description of the service, with methods that take
-// requests as they come.
-var description = grpc.ServiceDesc{
-	ServiceName: valkeybatchv1.BatchService_ServiceDesc.ServiceName,
-	HandlerType: (*Handler)(nil),
-	Methods:     []grpc.MethodDesc{{MethodName: "ExecuteBatch", Handler: executeBatch}},
-	Streams:     []grpc.StreamDesc{},
-	Metadata:    valkeybatchv1.BatchService_ServiceDesc.Metadata,
+// Register registers h as the BatchService of a gRPC server that uses [wire.Codec]. It stands
+// in for the generated registration, which decodes a request before anybody can look at it.
+// Interceptors see a [*wire.Request] and a [*wire.Response]. A batch on a stream passes
+// interceptor as one of a unary call passes the server's own; nil: none.
+func Register(r grpc.ServiceRegistrar, h Handler, interceptor grpc.UnaryServerInterceptor) {
+	r.RegisterService(describe(interceptor), h)
+}
+
+// describe is the generated code's description of the service, with methods that take requests
+// as they come.
+func describe(interceptor grpc.UnaryServerInterceptor) *grpc.ServiceDesc {
+	return &grpc.ServiceDesc{
+		ServiceName: valkeybatchv1.BatchService_ServiceDesc.ServiceName,
+		HandlerType: (*Handler)(nil),
+		Methods:     []grpc.MethodDesc{{MethodName: "ExecuteBatch", Handler: executeBatch}},
+		Streams: []grpc.StreamDesc{{
+			StreamName:    "StreamBatches",
+			ServerStreams: true,
+			ClientStreams: true,
+			Handler: func(srv any, stream grpc.ServerStream) error {
+				h := srv.(Handler)
+				return h.StreamBatches(stream, intercepted(h, interceptor, valkeybatchv1.BatchService_StreamBatches_FullMethodName))
+			},
+		}},
+		Metadata: valkeybatchv1.BatchService_ServiceDesc.Metadata,
+	}
 }
 
 func executeBatch(srv any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
-	req := &Request{}
+	req := wire.GetRequest()
+	defer req.Release()
 	if err := decode(req); err != nil {
 		return nil, err
 	}
-	defer req.release()
-	handler := func(ctx context.Context, req any) (any, error) {
-		return srv.(Handler).ExecuteBatch(ctx, req.(*Request))
+	resp, err := intercepted(srv.(Handler), interceptor, valkeybatchv1.BatchService_ExecuteBatch_FullMethodName)(ctx, req)
+	if err != nil {
+		return nil, err
 	}
-	var answer any
-	var err error
+	return resp, nil
+}
+
+// intercepted returns h's ExecuteBatch behind an interceptor, which may be nil.
+func intercepted(h Handler, interceptor grpc.UnaryServerInterceptor, method string) ExecuteFunc {
 	if interceptor == nil {
-		answer, err = handler(ctx, req)
-	} else {
-		info := &grpc.UnaryServerInfo{Server: srv, FullMethod: valkeybatchv1.BatchService_ExecuteBatch_FullMethodName}
-		answer, err = interceptor(ctx, req, info, handler)
+		return h.ExecuteBatch
 	}
-	if message, ok := answer.(*valkeybatchv1.ExecuteBatchResponse); ok && err == nil {
-		return &response{message: message, lease: req.lease}, nil
+	info := &grpc.UnaryServerInfo{Server: h, FullMethod: method}
+	return func(ctx context.Context, req *wire.Request) (*wire.Response, error) {
+		var made *wire.Response
+		out, err := interceptor(ctx, req, info, func(ctx context.Context, req any) (any, error) {
+			resp, err := h.ExecuteBatch(ctx, req.(*wire.Request))
+			if err != nil {
+				return nil, err // not a nil *wire.Response, which is an interface that is not nil
+			}
+			made = resp
+			return resp, nil
+		})
+		resp, ok := out.(*wire.Response)
+		if made != nil && (err != nil || resp != made) {
+			made.Free() // an interceptor has put something else in its place
+		}
+		if err == nil && !ok {
+			err = Internal()
+		}
+		if err != nil {
+			return nil, err
+		}
+		return resp, nil
 	}
-	req.lease.end()
-	return answer, err
 }

@@ -1,16 +1,17 @@
-// Package service implements the contract's gRPC methods: it translates requests into the
-// executor's batches, replies into the contract's values and typed errors into statuses, and
-// holds the limits that are checked before anything is sent.
+// Package service implements the contract's gRPC methods: it carries out requests as batches of
+// the executor, translates typed errors into statuses, and holds the limits that are checked
+// before anything is sent.
 package service
 
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
-	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
 	"github.com/valkeybatch/valkeybatch/internal/executor"
 	"github.com/valkeybatch/valkeybatch/internal/options"
+	"github.com/valkeybatch/valkeybatch/internal/wire"
 )
 
 // Executor carries out batches. [executor.Executor] is the one there is; the interface marks
@@ -51,6 +52,8 @@ type Service struct {
 	limits     Limits
 	admission  *Admission
 	logger     *slog.Logger
+	drain      sync.Once
+	draining   chan struct{} // closed by drain
 }
 
 // New returns a Service that works with cfg.
@@ -75,35 +78,35 @@ func New(cfg Config) *Service {
 		limits:     limits,
 		admission:  NewAdmission(limits.InFlightBatches, limits.InFlightBytes),
 		logger:     cfg.Logger,
+		draining:   make(chan struct{}),
 	}
 }
 
 // ExecuteBatch implements [Handler]: the contract's method of that name. Nothing is decoded
 // before the request is within the limits and admitted.
-func (s *Service) ExecuteBatch(ctx context.Context, in *Request) (*valkeybatchv1.ExecuteBatchResponse, error) {
+func (s *Service) ExecuteBatch(ctx context.Context, in *wire.Request) (*wire.Response, error) {
 	release, err := s.admit(in)
 	if err != nil {
 		return nil, s.statusError(ctx, nil, err)
 	}
 	defer release()
-	req, err := in.decode()
+	batch, err := in.Decode()
 	if err != nil {
 		return nil, s.statusError(ctx, nil, err)
 	}
-	resp, held, err := s.executeBatch(ctx, req)
+	results, err := s.execute(ctx, in, batch)
 	if err != nil {
-		return nil, s.statusError(ctx, req, err)
+		return nil, s.statusError(ctx, batch, err)
 	}
-	in.lease = held
-	return resp, nil
+	return wire.NewResponse(batch, results), nil
 }
 
 // admit holds a request to the limits and takes its place among those in flight, which
 // release gives back.
-func (s *Service) admit(in *Request) (release func(), err error) {
+func (s *Service) admit(in *wire.Request) (release func(), err error) {
 	size, err := in.Measure()
 	if err != nil {
-		return nil, malformed(err)
+		return nil, err
 	}
 	if err := s.limits.check(size); err != nil {
 		return nil, err
@@ -111,26 +114,23 @@ func (s *Service) admit(in *Request) (release func(), err error) {
 	return s.admission.Acquire(s.limits.weight(size))
 }
 
-// executeBatch returns the typed errors of this package, of options and of the executor.
-func (s *Service) executeBatch(ctx context.Context, req *valkeybatchv1.ExecuteBatchRequest) (*valkeybatchv1.ExecuteBatchResponse, *lease, error) {
-	opts, err := options.Parse(optionsInput(req), s.timeouts)
+// execute returns the typed errors of packages wire, options and executor.
+func (s *Service) execute(ctx context.Context, in *wire.Request, batch *wire.Batch) (*executor.Results, error) {
+	opts, err := options.Parse(batch.Options, s.timeouts)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	batch, err := newBatch(req.GetBatch())
-	if err != nil {
-		return nil, nil, err
+	if len(batch.Commands) == 0 && !batch.Options.Atomic {
+		return nil, &wire.RequestError{Field: "batch.commands", Reason: wire.ReasonEmptyPipeline,
+			Message: "a pipeline needs at least one command"}
+	}
+	if batch.FormError != nil {
+		return nil, batch.FormError
 	}
 	if err := opts.CheckKind(s.deployment()); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	results, err := s.executor.Execute(ctx, batch, opts)
-	if err != nil {
-		return nil, nil, err
-	}
-	// From here on the lease sees to the replies' share, even if the translation fails.
-	held := newLease(results.Budget)
-	return newResponse(req.GetBatch().GetCommands(), results), held, nil
+	return s.executor.Execute(ctx, executor.Batch{Atomic: batch.Options.Atomic, Commands: batch.Commands, Owner: in}, opts)
 }
 
 // InFlight returns how many batches are carried out at this moment, and what they count as in

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 	"github.com/valkeybatch/valkeybatch/internal/executor"
 	"github.com/valkeybatch/valkeybatch/internal/options"
 	"github.com/valkeybatch/valkeybatch/internal/resp"
+	"github.com/valkeybatch/valkeybatch/internal/wire"
 )
 
 // recorder is an Executor that records what it is given and answers every command with OK.
@@ -34,7 +36,7 @@ type recorder struct {
 
 func (r *recorder) Execute(ctx context.Context, b executor.Batch, o options.Options) (*executor.Results, error) {
 	r.calls++
-	r.batch, r.opts = b, o
+	r.batch, r.opts = clone(b), o
 	if r.block != nil {
 		<-r.block
 	}
@@ -46,6 +48,21 @@ func (r *recorder) Execute(ctx context.Context, b executor.Batch, o options.Opti
 		out.Results[i].Frame = resp.Frame("+OK\r\n")
 	}
 	return out, nil
+}
+
+// clone copies a batch, whose memory is its caller's.
+func clone(b executor.Batch) executor.Batch {
+	out := executor.Batch{Atomic: b.Atomic, Commands: make([][][]byte, len(b.Commands))}
+	for i, args := range b.Commands {
+		for _, arg := range args {
+			out.Commands[i] = append(out.Commands[i], bytes.Clone(arg))
+		}
+	}
+	return out
+}
+
+func text(s string) *valkeybatchv1.Value {
+	return &valkeybatchv1.Value{Kind: &valkeybatchv1.Value_StringValue{StringValue: s}}
 }
 
 func textCommand(args ...string) *valkeybatchv1.Command {
@@ -70,7 +87,29 @@ func execute(s *Service, req *valkeybatchv1.ExecuteBatchRequest) (*valkeybatchv1
 	if err != nil {
 		return nil, err
 	}
-	return s.ExecuteBatch(context.Background(), NewRequest(encoded))
+	return executeEncoded(s, encoded)
+}
+
+// executeEncoded calls the method as gRPC does, with these bytes.
+func executeEncoded(s *Service, encoded []byte) (*valkeybatchv1.ExecuteBatchResponse, error) {
+	in := wire.NewRequest(encoded)
+	defer in.Release()
+	resp, err := s.ExecuteBatch(context.Background(), in)
+	if err != nil {
+		return nil, err
+	}
+	return decoded(resp)
+}
+
+// decoded is a response as its caller gets it.
+func decoded(resp any) (*valkeybatchv1.ExecuteBatchResponse, error) {
+	data, err := wire.Codec().Marshal(resp)
+	if err != nil {
+		return nil, err
+	}
+	defer data.Free()
+	out := &valkeybatchv1.ExecuteBatchResponse{}
+	return out, proto.Unmarshal(data.Materialize(), out)
 }
 
 func TestExecuteBatch(t *testing.T) {
@@ -88,7 +127,7 @@ func TestExecuteBatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(&valkeybatchv1.ExecuteBatchResponse{Results: []*value{text("OK"), text("OK")}}, got, protocmp.Transform()); diff != "" {
+	if diff := cmp.Diff(&valkeybatchv1.ExecuteBatchResponse{Results: []*valkeybatchv1.Value{text("OK"), text("OK")}}, got, protocmp.Transform()); diff != "" {
 		t.Error(diff)
 	}
 	wantBatch := executor.Batch{Commands: [][][]byte{
@@ -115,56 +154,6 @@ func TestEmptyAtomicBatch(t *testing.T) {
 	}
 }
 
-func TestOptionsInput(t *testing.T) {
-	cluster := func(kind any) *valkeybatchv1.ExecuteBatchRequest {
-		route := &valkeybatchv1.Route{}
-		switch k := kind.(type) {
-		case *valkeybatchv1.Route_Random:
-			route.Kind = k
-		case *valkeybatchv1.Route_SlotKey:
-			route.Kind = k
-		case *valkeybatchv1.Route_SlotId:
-			route.Kind = k
-		case *valkeybatchv1.Route_ByAddress:
-			route.Kind = k
-		}
-		return &valkeybatchv1.ExecuteBatchRequest{Options: &valkeybatchv1.ExecuteBatchRequest_ClusterOptions{
-			ClusterOptions: &valkeybatchv1.ClusterBatchOptions{Route: route}}}
-	}
-	for name, test := range map[string]struct {
-		req  *valkeybatchv1.ExecuteBatchRequest
-		want options.Input
-	}{
-		"none": {&valkeybatchv1.ExecuteBatchRequest{RaiseOnError: true}, options.Input{RaiseOnError: true}},
-		"standalone": {
-			&valkeybatchv1.ExecuteBatchRequest{
-				Batch: &valkeybatchv1.Batch{IsAtomic: true},
-				Options: &valkeybatchv1.ExecuteBatchRequest_StandaloneOptions{StandaloneOptions: &valkeybatchv1.StandaloneBatchOptions{
-					Timeout:       &durationpb.Duration{Seconds: 1, Nanos: 2},
-					RetryStrategy: &valkeybatchv1.BatchRetryStrategy{RetryConnectionError: true},
-				}},
-			},
-			options.Input{Atomic: true, Kind: options.KindStandalone, Timeout: &options.Duration{Seconds: 1, Nanos: 2},
-				Retry: &options.RetryInput{ConnectionError: true}},
-		},
-		"no route kind": {cluster(nil), options.Input{Kind: options.KindCluster, Route: &options.RouteInput{}}},
-		"random": {cluster(&valkeybatchv1.Route_Random{Random: &valkeybatchv1.RandomRoute{}}),
-			options.Input{Kind: options.KindCluster, Route: &options.RouteInput{Which: options.FieldRandom}}},
-		"slot key": {cluster(&valkeybatchv1.Route_SlotKey{SlotKey: &valkeybatchv1.SlotKeyRoute{Key: []byte("k"), TextKey: "t", SlotType: 2}}),
-			options.Input{Kind: options.KindCluster, Route: &options.RouteInput{Which: options.FieldSlotKey, Key: []byte("k"), TextKey: "t", SlotType: 2}}},
-		"slot id": {cluster(&valkeybatchv1.Route_SlotId{SlotId: &valkeybatchv1.SlotIdRoute{SlotId: 5, SlotType: 1}}),
-			options.Input{Kind: options.KindCluster, Route: &options.RouteInput{Which: options.FieldSlotID, SlotID: 5, SlotType: 1}}},
-		"address": {cluster(&valkeybatchv1.Route_ByAddress{ByAddress: &valkeybatchv1.ByAddressRoute{Host: "h", Port: 9}}),
-			options.Input{Kind: options.KindCluster, Route: &options.RouteInput{Which: options.FieldByAddress, Host: "h", Port: 9}}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, optionsInput(test.req)); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
-}
-
 // TestRefusedBeforeSending checks every refusal that needs no deployment: its code, field and
 // reason, and that the executor never hears of it.
 func TestRefusedBeforeSending(t *testing.T) {
@@ -184,15 +173,15 @@ func TestRefusedBeforeSending(t *testing.T) {
 		field  string
 		says   []string
 	}{
-		"no batch":       {&valkeybatchv1.ExecuteBatchRequest{}, codes.InvalidArgument, ReasonEmptyPipeline, "batch.commands", nil},
-		"empty pipeline": {pipeline(), codes.InvalidArgument, ReasonEmptyPipeline, "batch.commands", nil},
-		"empty command": {pipeline(textCommand("PING"), textCommand()), codes.InvalidArgument, ReasonEmptyCommand,
+		"no batch":       {&valkeybatchv1.ExecuteBatchRequest{}, codes.InvalidArgument, wire.ReasonEmptyPipeline, "batch.commands", nil},
+		"empty pipeline": {pipeline(), codes.InvalidArgument, wire.ReasonEmptyPipeline, "batch.commands", nil},
+		"empty command": {pipeline(textCommand("PING"), textCommand()), codes.InvalidArgument, wire.ReasonEmptyCommand,
 			"batch.commands[1]", nil},
 		"both forms": {pipeline(&valkeybatchv1.Command{Args: [][]byte{[]byte("a")}, TextArgs: []string{"a"}}),
-			codes.InvalidArgument, ReasonArgumentForms, "batch.commands[0]", nil},
-		"empty name": {pipeline(binaryCommand("", "a")), codes.InvalidArgument, ReasonEmptyCommandName,
+			codes.InvalidArgument, wire.ReasonArgumentForms, "batch.commands[0]", nil},
+		"empty name": {pipeline(binaryCommand("", "a")), codes.InvalidArgument, wire.ReasonEmptyCommandName,
 			"batch.commands[0].args[0]", nil},
-		"empty text name": {pipeline(textCommand("", "a")), codes.InvalidArgument, ReasonEmptyCommandName,
+		"empty text name": {pipeline(textCommand("", "a")), codes.InvalidArgument, wire.ReasonEmptyCommandName,
 			"batch.commands[0].text_args[0]", nil},
 		"timeout": {timeout, codes.InvalidArgument, options.ReasonInvalidTimeout, "standalone_options.timeout", []string{"0s"}},
 		"wrong deployment": {mismatch, codes.FailedPrecondition, ReasonWrongDeployment, "",

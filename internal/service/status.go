@@ -13,9 +13,9 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
 	"github.com/valkeybatch/valkeybatch/internal/executor"
 	"github.com/valkeybatch/valkeybatch/internal/options"
+	"github.com/valkeybatch/valkeybatch/internal/wire"
 )
 
 // Domain is the domain of every google.rpc.ErrorInfo of this service.
@@ -32,6 +32,7 @@ const (
 	ReasonDeadlineExceeded   = "DEADLINE_EXCEEDED"
 	ReasonCancelled          = "CANCELLED"
 	ReasonDeploymentUnusable = "DEPLOYMENT_UNAVAILABLE"
+	ReasonDraining           = "DRAINING"
 	ReasonInternal           = "INTERNAL"
 )
 
@@ -57,8 +58,8 @@ type failure struct {
 
 // statusError translates an error of executeBatch into the status that callers see. What
 // they must not see (defects and their stacks) is logged instead.
-func (s *Service) statusError(ctx context.Context, req *valkeybatchv1.ExecuteBatchRequest, err error) error {
-	f, known := classify(req, err)
+func (s *Service) statusError(ctx context.Context, batch *wire.Batch, err error) error {
+	f, known := classify(batch, err)
 	if !known {
 		attrs := []slog.Attr{slog.String("error", err.Error())}
 		var panicked *executor.PanicError
@@ -72,14 +73,14 @@ func (s *Service) statusError(ctx context.Context, req *valkeybatchv1.ExecuteBat
 
 // classify finds the failure that an error means. An error that is of no known type is a
 // defect: its text stays inside, and known is false.
-func classify(req *valkeybatchv1.ExecuteBatchRequest, err error) (f failure, known bool) {
+func classify(batch *wire.Batch, err error) (f failure, known bool) {
 	switch e := asType(err).(type) {
-	case *RequestError:
+	case *wire.RequestError:
 		return failure{code: codes.InvalidArgument, message: e.Message, reason: e.Reason, field: e.Field}, true
 	case *options.InvalidError:
 		return failure{code: codes.InvalidArgument, message: e.Message, reason: e.Reason, metadata: e.Metadata, field: e.Field}, true
 	case *executor.InvalidError:
-		field := fieldOf(req, e)
+		field := fieldOf(batch, e)
 		return failure{code: codes.InvalidArgument, message: e.Message, reason: e.Reason,
 			metadata: withIndex(e.Metadata, e.Index), field: field}, true
 	case *options.KindError:
@@ -115,7 +116,7 @@ func classify(req *valkeybatchv1.ExecuteBatchRequest, err error) (f failure, kno
 func asType(err error) error {
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		switch e.(type) {
-		case *RequestError, *LimitError, *OverloadError, *options.InvalidError, *options.KindError,
+		case *wire.RequestError, *LimitError, *OverloadError, *options.InvalidError, *options.KindError,
 			*executor.InvalidError, *executor.LimitError, *executor.RaisedError,
 			*executor.DiscardedError, *executor.DeadlineError, *executor.UnavailableError, *executor.PanicError:
 			return e

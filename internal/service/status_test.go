@@ -15,10 +15,10 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
-	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
 	"github.com/valkeybatch/valkeybatch/internal/executor"
 	"github.com/valkeybatch/valkeybatch/internal/node"
 	"github.com/valkeybatch/valkeybatch/internal/options"
+	"github.com/valkeybatch/valkeybatch/internal/wire"
 )
 
 // details are a status's details by kind.
@@ -49,10 +49,10 @@ func detailsOf(t *testing.T, st *status.Status) details {
 	return out
 }
 
-func statusOf(t *testing.T, req *valkeybatchv1.ExecuteBatchRequest, err error) *status.Status {
+func statusOf(t *testing.T, batch *wire.Batch, err error) *status.Status {
 	t.Helper()
 	s := New(Config{Logger: slog.New(slog.DiscardHandler)})
-	st, ok := status.FromError(s.statusError(context.Background(), req, err))
+	st, ok := status.FromError(s.statusError(context.Background(), batch, err))
 	if !ok {
 		t.Fatal("no status")
 	}
@@ -71,8 +71,8 @@ func TestStatus(t *testing.T) {
 		says     []string
 	}{
 		"request": {
-			err:  &RequestError{Field: "batch.commands[1]", Reason: ReasonEmptyCommand, Message: "m"},
-			code: codes.InvalidArgument, reason: ReasonEmptyCommand, field: "batch.commands[1]",
+			err:  &wire.RequestError{Field: "batch.commands[1]", Reason: wire.ReasonEmptyCommand, Message: "m"},
+			code: codes.InvalidArgument, reason: wire.ReasonEmptyCommand, field: "batch.commands[1]",
 		},
 		"option": {
 			err: &options.InvalidError{Field: "cluster_options.timeout", Reason: options.ReasonInvalidTimeout, Message: "m",
@@ -118,8 +118,8 @@ func TestStatus(t *testing.T) {
 			says:     []string{"max-in-flight-reply-bytes", "may have taken effect"},
 		},
 		"malformed": {
-			err:  &RequestError{Reason: ReasonMalformed, Message: "m"},
-			code: codes.InvalidArgument, reason: ReasonMalformed,
+			err:  &wire.RequestError{Reason: wire.ReasonMalformed, Message: "m"},
+			code: codes.InvalidArgument, reason: wire.ReasonMalformed,
 		},
 		"argument": {
 			err:  &LimitError{Field: "batch.commands[0].args[1]", What: "argument bytes", Unit: "bytes", Actual: MaxArgumentBytes + 1, Allowed: MaxArgumentBytes},
@@ -169,7 +169,7 @@ func TestStatus(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			st := statusOf(t, &valkeybatchv1.ExecuteBatchRequest{}, test.err)
+			st := statusOf(t, nil, test.err)
 			d := detailsOf(t, st)
 			if st.Code() != test.code || d.info.GetReason() != test.reason {
 				t.Errorf("got %v %s, want %v %s", st.Code(), d.info.GetReason(), test.code, test.reason)
@@ -214,10 +214,14 @@ func TestDefectsStayInside(t *testing.T) {
 }
 
 func TestFieldOfTextArguments(t *testing.T) {
-	req := &valkeybatchv1.ExecuteBatchRequest{Batch: &valkeybatchv1.Batch{Commands: []*valkeybatchv1.Command{
-		{Args: [][]byte{[]byte("GET")}},
-		{TextArgs: []string{"GET"}},
-	}}}
+	encoded, err := proto.Marshal(pipeline(binaryCommand("GET"), textCommand("GET")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch, err := wire.NewRequest(encoded).Decode()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		field string
 		index int
@@ -230,7 +234,7 @@ func TestFieldOfTextArguments(t *testing.T) {
 		{"cluster_options.route", -1, "cluster_options.route"},
 		{"batch.commands[9].args", 9, "batch.commands[9].args"},
 	} {
-		if got := fieldOf(req, &executor.InvalidError{Field: test.field, Index: test.index}); got != test.want {
+		if got := fieldOf(batch, &executor.InvalidError{Field: test.field, Index: test.index}); got != test.want {
 			t.Errorf("%s: got %s, want %s", test.field, got, test.want)
 		}
 	}
@@ -281,7 +285,7 @@ func TestStatusIsSmall(t *testing.T) {
 			&executor.InvalidError{Field: long, Index: 1, Reason: "R", Message: long,
 				Metadata: map[string]string{"a": long, "b": long, "c": long, "d": long, "e": long, "f": long, "g": long, "h": long}},
 		} {
-			st := statusOf(t, &valkeybatchv1.ExecuteBatchRequest{}, err)
+			st := statusOf(t, nil, err)
 			size := 3*len(st.Message()) + proto.Size(st.Proto())*4/3
 			if size > 8<<10 {
 				t.Errorf("%q: %d bytes", letter, size)

@@ -7,21 +7,6 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// The contract's field numbers, as far as this package reads them.
-const (
-	requestBatch  protowire.Number = 1 // ExecuteBatchRequest.batch
-	batchAtomic   protowire.Number = 1 // Batch.is_atomic
-	batchCommands protowire.Number = 2 // Batch.commands
-	commandArgs   protowire.Number = 1 // Command.args
-	commandText   protowire.Number = 2 // Command.text_args
-)
-
-// The tags of a command's arguments.
-const (
-	tagArgs = byte(commandArgs)<<3 | byte(protowire.BytesType)
-	tagText = byte(commandText)<<3 | byte(protowire.BytesType)
-)
-
 // field is one field of a message, its tag included.
 type field struct {
 	num protowire.Number
@@ -38,6 +23,11 @@ type field struct {
 // another type is an unknown field to protobuf, and skipped.
 func (f field) is(num protowire.Number) bool {
 	return f.num == num && f.typ == protowire.BytesType
+}
+
+// isVarint reports whether f is the varint field with that number.
+func (f field) isVarint(num protowire.Number) bool {
+	return f.num == num && f.typ == protowire.VarintType
 }
 
 // next reads the first field of b, which is not empty.

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"fmt"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -47,58 +46,27 @@ func (a Argument) Field() string {
 	return fmt.Sprintf("batch.commands[%d].%s[%d]", a.Command, form, a.Index)
 }
 
-// MalformedError says that bytes are not the encoding of a message.
-type MalformedError struct {
-	// Field is the path of the message that cannot be read, such as "batch.commands[3]". Empty:
-	// the request itself.
-	Field string
-	// Err says what is wrong with it.
-	Err error
-}
-
-// Error implements error.
-func (e *MalformedError) Error() string {
-	if e.Field == "" {
-		return "the request cannot be decoded: " + e.Err.Error()
-	}
-	return e.Field + " cannot be decoded: " + e.Err.Error()
-}
-
-// Unwrap returns what is wrong.
-func (e *MalformedError) Unwrap() error { return e.Err }
-
 // Measure measures an encoded ExecuteBatchRequest by protobuf's rules: pieces of batch are
 // merged, unknown fields are skipped. It allocates nothing, unless it returns a
-// [*MalformedError]: bytes that it refuses the generated code refuses too. It reads commands
-// and nothing else, so the generated code may still refuse bytes that were measured: for
-// options that are malformed, or for text that is not UTF-8 (see [BadText]).
+// [*RequestError]: bytes that it refuses the generated code refuses too. It reads commands
+// and nothing else, so [Request.Decode] may still refuse bytes that were measured: for options
+// that are malformed, or for text that is not UTF-8.
 func Measure(b []byte) (Size, error) {
 	var m measurer
 	err := m.request(b)
 	return m.size, err
 }
 
-// BadText finds the first text argument that is not valid UTF-8, for the words of a refusal:
-// the generated code says only that there is one. Malformed bytes are read as far as they go.
-func BadText(b []byte) (arg Argument, found bool) {
-	m := measurer{text: true}
-	_ = m.request(b) // where the bytes end does not matter
-	return m.bad, m.found
-}
-
 // measurer walks a request.
 type measurer struct {
 	size Size
-	// text asks for the first bad text argument.
-	text, found bool
-	bad         Argument
 }
 
 func (m *measurer) request(b []byte) error {
 	for len(b) > 0 {
 		f, err := next(b)
 		if err != nil {
-			return &MalformedError{Err: err}
+			return malformed("", err)
 		}
 		b = b[f.size:]
 		if !f.is(requestBatch) {
@@ -116,7 +84,7 @@ func (m *measurer) batch(b []byte) error {
 	for len(b) > 0 {
 		f, err := next(b)
 		if err != nil {
-			return &MalformedError{Field: "batch", Err: err}
+			return malformed("batch", err)
 		}
 		b = b[f.size:]
 		if !f.is(batchCommands) {
@@ -128,7 +96,7 @@ func (m *measurer) batch(b []byte) error {
 		}
 		m.size.CommandBytes += int64(f.size)
 		if err := m.command(f.value); err != nil {
-			return &MalformedError{Field: fmt.Sprintf("batch.commands[%d]", m.size.Commands), Err: err}
+			return malformed(commandField(m.size.Commands), err)
 		}
 		m.size.Commands++
 	}
@@ -176,8 +144,5 @@ func (m *measurer) argument(value []byte, text bool, index int) {
 	m.size.ArgumentBytes += int64(len(value))
 	if len(value) > m.size.Longest.Bytes {
 		m.size.Longest = Argument{Command: m.size.Commands, Index: index, Text: text, Bytes: len(value)}
-	}
-	if m.text && text && !m.found && !utf8.Valid(value) {
-		m.bad, m.found = Argument{Command: m.size.Commands, Index: index, Text: text, Bytes: len(value)}, true
 	}
 }

@@ -15,6 +15,7 @@ import (
 	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
 	batchservice "github.com/valkeybatch/valkeybatch/internal/service"
 	"github.com/valkeybatch/valkeybatch/internal/valkeytest"
+	"github.com/valkeybatch/valkeybatch/internal/wire"
 )
 
 // overLimit checks the status of a batch that is over a limit: both figures are in the
@@ -108,7 +109,7 @@ func TestAcceptance127_ArgumentLimit(t *testing.T) {
 	head := delimited(1, slices.Concat(ping, command), huge)
 	encoded := make([]byte, len(head)+huge)
 	copy(encoded, head)
-	_, err := s.ExecuteBatch(context.Background(), batchservice.NewRequest(encoded))
+	_, err := s.ExecuteBatch(context.Background(), wire.NewRequest(encoded))
 	f := failureOf(err)
 	if f.code != codes.ResourceExhausted {
 		t.Fatalf("an argument of %d bytes: %s", huge, describe(err))

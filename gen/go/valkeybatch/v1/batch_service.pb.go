@@ -15,6 +15,7 @@ package valkeybatchv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	anypb "google.golang.org/protobuf/types/known/anypb"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	reflect "reflect"
 	sync "sync"
@@ -140,6 +141,224 @@ func (Outcome) EnumDescriptor() ([]byte, []int) {
 	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{1}
 }
 
+// StreamBatchesRequest is one batch on a stream.
+type StreamBatchesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The caller's name for the batch, given back with its answer. Any number; the server does
+	// not check that it is used once.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The batch and its options. Required. Its timeout begins when the server reads it.
+	Request       *ExecuteBatchRequest `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamBatchesRequest) Reset() {
+	*x = StreamBatchesRequest{}
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamBatchesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamBatchesRequest) ProtoMessage() {}
+
+func (x *StreamBatchesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamBatchesRequest.ProtoReflect.Descriptor instead.
+func (*StreamBatchesRequest) Descriptor() ([]byte, []int) {
+	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *StreamBatchesRequest) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *StreamBatchesRequest) GetRequest() *ExecuteBatchRequest {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+// StreamBatchesResponse is the answer to one batch on a stream.
+type StreamBatchesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the batch.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// What came of it. Always set.
+	//
+	// Types that are valid to be assigned to Outcome:
+	//
+	//	*StreamBatchesResponse_Response
+	//	*StreamBatchesResponse_Error
+	Outcome       isStreamBatchesResponse_Outcome `protobuf_oneof:"outcome"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamBatchesResponse) Reset() {
+	*x = StreamBatchesResponse{}
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamBatchesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamBatchesResponse) ProtoMessage() {}
+
+func (x *StreamBatchesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamBatchesResponse.ProtoReflect.Descriptor instead.
+func (*StreamBatchesResponse) Descriptor() ([]byte, []int) {
+	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *StreamBatchesResponse) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *StreamBatchesResponse) GetOutcome() isStreamBatchesResponse_Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return nil
+}
+
+func (x *StreamBatchesResponse) GetResponse() *ExecuteBatchResponse {
+	if x != nil {
+		if x, ok := x.Outcome.(*StreamBatchesResponse_Response); ok {
+			return x.Response
+		}
+	}
+	return nil
+}
+
+func (x *StreamBatchesResponse) GetError() *BatchStatus {
+	if x != nil {
+		if x, ok := x.Outcome.(*StreamBatchesResponse_Error); ok {
+			return x.Error
+		}
+	}
+	return nil
+}
+
+type isStreamBatchesResponse_Outcome interface {
+	isStreamBatchesResponse_Outcome()
+}
+
+type StreamBatchesResponse_Response struct {
+	// The results: what ExecuteBatch returns with the status OK.
+	Response *ExecuteBatchResponse `protobuf:"bytes,2,opt,name=response,proto3,oneof"`
+}
+
+type StreamBatchesResponse_Error struct {
+	// The status that ExecuteBatch would have ended with.
+	Error *BatchStatus `protobuf:"bytes,3,opt,name=error,proto3,oneof"`
+}
+
+func (*StreamBatchesResponse_Response) isStreamBatchesResponse_Outcome() {}
+
+func (*StreamBatchesResponse_Error) isStreamBatchesResponse_Outcome() {}
+
+// BatchStatus is why a batch failed. It has the fields of google.rpc.Status and can be read as
+// one; it is defined here so that clients are generated without other protos.
+type BatchStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The code, one of google.rpc.Code. Never OK (0).
+	Code int32 `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"`
+	// What is wrong, for people.
+	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	// The details, as ExecuteBatch gives them: google.rpc.ErrorInfo always, BadRequest and
+	// RetryInfo where they apply.
+	Details       []*anypb.Any `protobuf:"bytes,3,rep,name=details,proto3" json:"details,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchStatus) Reset() {
+	*x = BatchStatus{}
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchStatus) ProtoMessage() {}
+
+func (x *BatchStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchStatus.ProtoReflect.Descriptor instead.
+func (*BatchStatus) Descriptor() ([]byte, []int) {
+	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *BatchStatus) GetCode() int32 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
+}
+
+func (x *BatchStatus) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *BatchStatus) GetDetails() []*anypb.Any {
+	if x != nil {
+		return x.Details
+	}
+	return nil
+}
+
 // ExecuteBatchRequest is one batch and how to carry it out.
 type ExecuteBatchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -164,7 +383,7 @@ type ExecuteBatchRequest struct {
 
 func (x *ExecuteBatchRequest) Reset() {
 	*x = ExecuteBatchRequest{}
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[0]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -176,7 +395,7 @@ func (x *ExecuteBatchRequest) String() string {
 func (*ExecuteBatchRequest) ProtoMessage() {}
 
 func (x *ExecuteBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[0]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -189,7 +408,7 @@ func (x *ExecuteBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecuteBatchRequest.ProtoReflect.Descriptor instead.
 func (*ExecuteBatchRequest) Descriptor() ([]byte, []int) {
-	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{0}
+	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ExecuteBatchRequest) GetBatch() *Batch {
@@ -270,7 +489,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[1]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -282,7 +501,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[1]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -295,7 +514,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{1}
+	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Batch) GetIsAtomic() bool {
@@ -328,7 +547,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[2]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -340,7 +559,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[2]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -353,7 +572,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{2}
+	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Command) GetArgs() [][]byte {
@@ -385,7 +604,7 @@ type StandaloneBatchOptions struct {
 
 func (x *StandaloneBatchOptions) Reset() {
 	*x = StandaloneBatchOptions{}
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[3]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -397,7 +616,7 @@ func (x *StandaloneBatchOptions) String() string {
 func (*StandaloneBatchOptions) ProtoMessage() {}
 
 func (x *StandaloneBatchOptions) ProtoReflect() protoreflect.Message {
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[3]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -410,7 +629,7 @@ func (x *StandaloneBatchOptions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StandaloneBatchOptions.ProtoReflect.Descriptor instead.
 func (*StandaloneBatchOptions) Descriptor() ([]byte, []int) {
-	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{3}
+	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *StandaloneBatchOptions) GetTimeout() *durationpb.Duration {
@@ -447,7 +666,7 @@ type ClusterBatchOptions struct {
 
 func (x *ClusterBatchOptions) Reset() {
 	*x = ClusterBatchOptions{}
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[4]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -459,7 +678,7 @@ func (x *ClusterBatchOptions) String() string {
 func (*ClusterBatchOptions) ProtoMessage() {}
 
 func (x *ClusterBatchOptions) ProtoReflect() protoreflect.Message {
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[4]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -472,7 +691,7 @@ func (x *ClusterBatchOptions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterBatchOptions.ProtoReflect.Descriptor instead.
 func (*ClusterBatchOptions) Descriptor() ([]byte, []int) {
-	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{4}
+	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ClusterBatchOptions) GetTimeout() *durationpb.Duration {
@@ -514,7 +733,7 @@ type BatchRetryStrategy struct {
 
 func (x *BatchRetryStrategy) Reset() {
 	*x = BatchRetryStrategy{}
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[5]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -526,7 +745,7 @@ func (x *BatchRetryStrategy) String() string {
 func (*BatchRetryStrategy) ProtoMessage() {}
 
 func (x *BatchRetryStrategy) ProtoReflect() protoreflect.Message {
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[5]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -539,7 +758,7 @@ func (x *BatchRetryStrategy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchRetryStrategy.ProtoReflect.Descriptor instead.
 func (*BatchRetryStrategy) Descriptor() ([]byte, []int) {
-	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{5}
+	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *BatchRetryStrategy) GetRetryServerError() bool {
@@ -575,7 +794,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[6]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -587,7 +806,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[6]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -600,7 +819,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{6}
+	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Route) GetKind() isRoute_Kind {
@@ -687,7 +906,7 @@ type RandomRoute struct {
 
 func (x *RandomRoute) Reset() {
 	*x = RandomRoute{}
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[7]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -699,7 +918,7 @@ func (x *RandomRoute) String() string {
 func (*RandomRoute) ProtoMessage() {}
 
 func (x *RandomRoute) ProtoReflect() protoreflect.Message {
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[7]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -712,7 +931,7 @@ func (x *RandomRoute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RandomRoute.ProtoReflect.Descriptor instead.
 func (*RandomRoute) Descriptor() ([]byte, []int) {
-	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{7}
+	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{10}
 }
 
 // SlotKeyRoute is the node that serves the slot of a key, which need not exist. Exactly one
@@ -731,7 +950,7 @@ type SlotKeyRoute struct {
 
 func (x *SlotKeyRoute) Reset() {
 	*x = SlotKeyRoute{}
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[8]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -743,7 +962,7 @@ func (x *SlotKeyRoute) String() string {
 func (*SlotKeyRoute) ProtoMessage() {}
 
 func (x *SlotKeyRoute) ProtoReflect() protoreflect.Message {
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[8]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -756,7 +975,7 @@ func (x *SlotKeyRoute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SlotKeyRoute.ProtoReflect.Descriptor instead.
 func (*SlotKeyRoute) Descriptor() ([]byte, []int) {
-	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{8}
+	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SlotKeyRoute) GetKey() []byte {
@@ -793,7 +1012,7 @@ type SlotIdRoute struct {
 
 func (x *SlotIdRoute) Reset() {
 	*x = SlotIdRoute{}
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[9]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -805,7 +1024,7 @@ func (x *SlotIdRoute) String() string {
 func (*SlotIdRoute) ProtoMessage() {}
 
 func (x *SlotIdRoute) ProtoReflect() protoreflect.Message {
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[9]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -818,7 +1037,7 @@ func (x *SlotIdRoute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SlotIdRoute.ProtoReflect.Descriptor instead.
 func (*SlotIdRoute) Descriptor() ([]byte, []int) {
-	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{9}
+	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SlotIdRoute) GetSlotId() uint32 {
@@ -848,7 +1067,7 @@ type ByAddressRoute struct {
 
 func (x *ByAddressRoute) Reset() {
 	*x = ByAddressRoute{}
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[10]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -860,7 +1079,7 @@ func (x *ByAddressRoute) String() string {
 func (*ByAddressRoute) ProtoMessage() {}
 
 func (x *ByAddressRoute) ProtoReflect() protoreflect.Message {
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[10]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -873,7 +1092,7 @@ func (x *ByAddressRoute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ByAddressRoute.ProtoReflect.Descriptor instead.
 func (*ByAddressRoute) Descriptor() ([]byte, []int) {
-	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{10}
+	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ByAddressRoute) GetHost() string {
@@ -903,7 +1122,7 @@ type ExecuteBatchResponse struct {
 
 func (x *ExecuteBatchResponse) Reset() {
 	*x = ExecuteBatchResponse{}
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[11]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -915,7 +1134,7 @@ func (x *ExecuteBatchResponse) String() string {
 func (*ExecuteBatchResponse) ProtoMessage() {}
 
 func (x *ExecuteBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[11]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -928,7 +1147,7 @@ func (x *ExecuteBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecuteBatchResponse.ProtoReflect.Descriptor instead.
 func (*ExecuteBatchResponse) Descriptor() ([]byte, []int) {
-	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{11}
+	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ExecuteBatchResponse) GetResults() []*Value {
@@ -971,7 +1190,7 @@ type Value struct {
 
 func (x *Value) Reset() {
 	*x = Value{}
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[12]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -983,7 +1202,7 @@ func (x *Value) String() string {
 func (*Value) ProtoMessage() {}
 
 func (x *Value) ProtoReflect() protoreflect.Message {
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[12]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -996,7 +1215,7 @@ func (x *Value) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Value.ProtoReflect.Descriptor instead.
 func (*Value) Descriptor() ([]byte, []int) {
-	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{12}
+	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Value) GetKind() isValue_Kind {
@@ -1215,7 +1434,7 @@ type VerbatimString struct {
 
 func (x *VerbatimString) Reset() {
 	*x = VerbatimString{}
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[13]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1227,7 +1446,7 @@ func (x *VerbatimString) String() string {
 func (*VerbatimString) ProtoMessage() {}
 
 func (x *VerbatimString) ProtoReflect() protoreflect.Message {
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[13]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1240,7 +1459,7 @@ func (x *VerbatimString) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerbatimString.ProtoReflect.Descriptor instead.
 func (*VerbatimString) Descriptor() ([]byte, []int) {
-	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{13}
+	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *VerbatimString) GetFormat() string {
@@ -1268,7 +1487,7 @@ type ArrayValue struct {
 
 func (x *ArrayValue) Reset() {
 	*x = ArrayValue{}
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[14]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1280,7 +1499,7 @@ func (x *ArrayValue) String() string {
 func (*ArrayValue) ProtoMessage() {}
 
 func (x *ArrayValue) ProtoReflect() protoreflect.Message {
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[14]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1293,7 +1512,7 @@ func (x *ArrayValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ArrayValue.ProtoReflect.Descriptor instead.
 func (*ArrayValue) Descriptor() ([]byte, []int) {
-	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{14}
+	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ArrayValue) GetElements() []*Value {
@@ -1314,7 +1533,7 @@ type SetValue struct {
 
 func (x *SetValue) Reset() {
 	*x = SetValue{}
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[15]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1326,7 +1545,7 @@ func (x *SetValue) String() string {
 func (*SetValue) ProtoMessage() {}
 
 func (x *SetValue) ProtoReflect() protoreflect.Message {
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[15]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1339,7 +1558,7 @@ func (x *SetValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetValue.ProtoReflect.Descriptor instead.
 func (*SetValue) Descriptor() ([]byte, []int) {
-	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{15}
+	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SetValue) GetMembers() []*Value {
@@ -1360,7 +1579,7 @@ type MapValue struct {
 
 func (x *MapValue) Reset() {
 	*x = MapValue{}
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[16]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1372,7 +1591,7 @@ func (x *MapValue) String() string {
 func (*MapValue) ProtoMessage() {}
 
 func (x *MapValue) ProtoReflect() protoreflect.Message {
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[16]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1385,7 +1604,7 @@ func (x *MapValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MapValue.ProtoReflect.Descriptor instead.
 func (*MapValue) Descriptor() ([]byte, []int) {
-	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{16}
+	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *MapValue) GetEntries() []*MapValue_Entry {
@@ -1414,7 +1633,7 @@ type CommandError struct {
 
 func (x *CommandError) Reset() {
 	*x = CommandError{}
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[17]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1426,7 +1645,7 @@ func (x *CommandError) String() string {
 func (*CommandError) ProtoMessage() {}
 
 func (x *CommandError) ProtoReflect() protoreflect.Message {
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[17]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1439,7 +1658,7 @@ func (x *CommandError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandError.ProtoReflect.Descriptor instead.
 func (*CommandError) Descriptor() ([]byte, []int) {
-	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{17}
+	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CommandError) GetCode() string {
@@ -1483,7 +1702,7 @@ type MapValue_Entry struct {
 
 func (x *MapValue_Entry) Reset() {
 	*x = MapValue_Entry{}
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[18]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1495,7 +1714,7 @@ func (x *MapValue_Entry) String() string {
 func (*MapValue_Entry) ProtoMessage() {}
 
 func (x *MapValue_Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[18]
+	mi := &file_valkeybatch_v1_batch_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1508,7 +1727,7 @@ func (x *MapValue_Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MapValue_Entry.ProtoReflect.Descriptor instead.
 func (*MapValue_Entry) Descriptor() ([]byte, []int) {
-	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{16, 0}
+	return file_valkeybatch_v1_batch_service_proto_rawDescGZIP(), []int{19, 0}
 }
 
 func (x *MapValue_Entry) GetKey() *Value {
@@ -1529,7 +1748,19 @@ var File_valkeybatch_v1_batch_service_proto protoreflect.FileDescriptor
 
 const file_valkeybatch_v1_batch_service_proto_rawDesc = "" +
 	"\n" +
-	"\"valkeybatch/v1/batch_service.proto\x12\x0evalkeybatch.v1\x1a\x1egoogle/protobuf/duration.proto\"\x9c\x02\n" +
+	"\"valkeybatch/v1/batch_service.proto\x12\x0evalkeybatch.v1\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\"e\n" +
+	"\x14StreamBatchesRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12=\n" +
+	"\arequest\x18\x02 \x01(\v2#.valkeybatch.v1.ExecuteBatchRequestR\arequest\"\xab\x01\n" +
+	"\x15StreamBatchesResponse\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12B\n" +
+	"\bresponse\x18\x02 \x01(\v2$.valkeybatch.v1.ExecuteBatchResponseH\x00R\bresponse\x123\n" +
+	"\x05error\x18\x03 \x01(\v2\x1b.valkeybatch.v1.BatchStatusH\x00R\x05errorB\t\n" +
+	"\aoutcome\"k\n" +
+	"\vBatchStatus\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\x12.\n" +
+	"\adetails\x18\x03 \x03(\v2\x14.google.protobuf.AnyR\adetails\"\x9c\x02\n" +
 	"\x13ExecuteBatchRequest\x12+\n" +
 	"\x05batch\x18\x01 \x01(\v2\x15.valkeybatch.v1.BatchR\x05batch\x12$\n" +
 	"\x0eraise_on_error\x18\x02 \x01(\bR\fraiseOnError\x12W\n" +
@@ -1618,9 +1849,10 @@ const file_valkeybatch_v1_batch_service_proto_rawDesc = "" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14OUTCOME_NOT_EXECUTED\x10\x01\x12\x12\n" +
 	"\x0eOUTCOME_FAILED\x10\x02\x12\x13\n" +
-	"\x0fOUTCOME_UNKNOWN\x10\x032i\n" +
+	"\x0fOUTCOME_UNKNOWN\x10\x032\xcb\x01\n" +
 	"\fBatchService\x12Y\n" +
-	"\fExecuteBatch\x12#.valkeybatch.v1.ExecuteBatchRequest\x1a$.valkeybatch.v1.ExecuteBatchResponseBHZFgithub.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1;valkeybatchv1b\x06proto3"
+	"\fExecuteBatch\x12#.valkeybatch.v1.ExecuteBatchRequest\x1a$.valkeybatch.v1.ExecuteBatchResponse\x12`\n" +
+	"\rStreamBatches\x12$.valkeybatch.v1.StreamBatchesRequest\x1a%.valkeybatch.v1.StreamBatchesResponse(\x010\x01BHZFgithub.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1;valkeybatchv1b\x06proto3"
 
 var (
 	file_valkeybatch_v1_batch_service_proto_rawDescOnce sync.Once
@@ -1635,66 +1867,76 @@ func file_valkeybatch_v1_batch_service_proto_rawDescGZIP() []byte {
 }
 
 var file_valkeybatch_v1_batch_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_valkeybatch_v1_batch_service_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_valkeybatch_v1_batch_service_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_valkeybatch_v1_batch_service_proto_goTypes = []any{
 	(SlotType)(0),                  // 0: valkeybatch.v1.SlotType
 	(Outcome)(0),                   // 1: valkeybatch.v1.Outcome
-	(*ExecuteBatchRequest)(nil),    // 2: valkeybatch.v1.ExecuteBatchRequest
-	(*Batch)(nil),                  // 3: valkeybatch.v1.Batch
-	(*Command)(nil),                // 4: valkeybatch.v1.Command
-	(*StandaloneBatchOptions)(nil), // 5: valkeybatch.v1.StandaloneBatchOptions
-	(*ClusterBatchOptions)(nil),    // 6: valkeybatch.v1.ClusterBatchOptions
-	(*BatchRetryStrategy)(nil),     // 7: valkeybatch.v1.BatchRetryStrategy
-	(*Route)(nil),                  // 8: valkeybatch.v1.Route
-	(*RandomRoute)(nil),            // 9: valkeybatch.v1.RandomRoute
-	(*SlotKeyRoute)(nil),           // 10: valkeybatch.v1.SlotKeyRoute
-	(*SlotIdRoute)(nil),            // 11: valkeybatch.v1.SlotIdRoute
-	(*ByAddressRoute)(nil),         // 12: valkeybatch.v1.ByAddressRoute
-	(*ExecuteBatchResponse)(nil),   // 13: valkeybatch.v1.ExecuteBatchResponse
-	(*Value)(nil),                  // 14: valkeybatch.v1.Value
-	(*VerbatimString)(nil),         // 15: valkeybatch.v1.VerbatimString
-	(*ArrayValue)(nil),             // 16: valkeybatch.v1.ArrayValue
-	(*SetValue)(nil),               // 17: valkeybatch.v1.SetValue
-	(*MapValue)(nil),               // 18: valkeybatch.v1.MapValue
-	(*CommandError)(nil),           // 19: valkeybatch.v1.CommandError
-	(*MapValue_Entry)(nil),         // 20: valkeybatch.v1.MapValue.Entry
-	(*durationpb.Duration)(nil),    // 21: google.protobuf.Duration
+	(*StreamBatchesRequest)(nil),   // 2: valkeybatch.v1.StreamBatchesRequest
+	(*StreamBatchesResponse)(nil),  // 3: valkeybatch.v1.StreamBatchesResponse
+	(*BatchStatus)(nil),            // 4: valkeybatch.v1.BatchStatus
+	(*ExecuteBatchRequest)(nil),    // 5: valkeybatch.v1.ExecuteBatchRequest
+	(*Batch)(nil),                  // 6: valkeybatch.v1.Batch
+	(*Command)(nil),                // 7: valkeybatch.v1.Command
+	(*StandaloneBatchOptions)(nil), // 8: valkeybatch.v1.StandaloneBatchOptions
+	(*ClusterBatchOptions)(nil),    // 9: valkeybatch.v1.ClusterBatchOptions
+	(*BatchRetryStrategy)(nil),     // 10: valkeybatch.v1.BatchRetryStrategy
+	(*Route)(nil),                  // 11: valkeybatch.v1.Route
+	(*RandomRoute)(nil),            // 12: valkeybatch.v1.RandomRoute
+	(*SlotKeyRoute)(nil),           // 13: valkeybatch.v1.SlotKeyRoute
+	(*SlotIdRoute)(nil),            // 14: valkeybatch.v1.SlotIdRoute
+	(*ByAddressRoute)(nil),         // 15: valkeybatch.v1.ByAddressRoute
+	(*ExecuteBatchResponse)(nil),   // 16: valkeybatch.v1.ExecuteBatchResponse
+	(*Value)(nil),                  // 17: valkeybatch.v1.Value
+	(*VerbatimString)(nil),         // 18: valkeybatch.v1.VerbatimString
+	(*ArrayValue)(nil),             // 19: valkeybatch.v1.ArrayValue
+	(*SetValue)(nil),               // 20: valkeybatch.v1.SetValue
+	(*MapValue)(nil),               // 21: valkeybatch.v1.MapValue
+	(*CommandError)(nil),           // 22: valkeybatch.v1.CommandError
+	(*MapValue_Entry)(nil),         // 23: valkeybatch.v1.MapValue.Entry
+	(*anypb.Any)(nil),              // 24: google.protobuf.Any
+	(*durationpb.Duration)(nil),    // 25: google.protobuf.Duration
 }
 var file_valkeybatch_v1_batch_service_proto_depIdxs = []int32{
-	3,  // 0: valkeybatch.v1.ExecuteBatchRequest.batch:type_name -> valkeybatch.v1.Batch
-	5,  // 1: valkeybatch.v1.ExecuteBatchRequest.standalone_options:type_name -> valkeybatch.v1.StandaloneBatchOptions
-	6,  // 2: valkeybatch.v1.ExecuteBatchRequest.cluster_options:type_name -> valkeybatch.v1.ClusterBatchOptions
-	4,  // 3: valkeybatch.v1.Batch.commands:type_name -> valkeybatch.v1.Command
-	21, // 4: valkeybatch.v1.StandaloneBatchOptions.timeout:type_name -> google.protobuf.Duration
-	7,  // 5: valkeybatch.v1.StandaloneBatchOptions.retry_strategy:type_name -> valkeybatch.v1.BatchRetryStrategy
-	21, // 6: valkeybatch.v1.ClusterBatchOptions.timeout:type_name -> google.protobuf.Duration
-	8,  // 7: valkeybatch.v1.ClusterBatchOptions.route:type_name -> valkeybatch.v1.Route
-	7,  // 8: valkeybatch.v1.ClusterBatchOptions.retry_strategy:type_name -> valkeybatch.v1.BatchRetryStrategy
-	9,  // 9: valkeybatch.v1.Route.random:type_name -> valkeybatch.v1.RandomRoute
-	10, // 10: valkeybatch.v1.Route.slot_key:type_name -> valkeybatch.v1.SlotKeyRoute
-	11, // 11: valkeybatch.v1.Route.slot_id:type_name -> valkeybatch.v1.SlotIdRoute
-	12, // 12: valkeybatch.v1.Route.by_address:type_name -> valkeybatch.v1.ByAddressRoute
-	0,  // 13: valkeybatch.v1.SlotKeyRoute.slot_type:type_name -> valkeybatch.v1.SlotType
-	0,  // 14: valkeybatch.v1.SlotIdRoute.slot_type:type_name -> valkeybatch.v1.SlotType
-	14, // 15: valkeybatch.v1.ExecuteBatchResponse.results:type_name -> valkeybatch.v1.Value
-	15, // 16: valkeybatch.v1.Value.verbatim_value:type_name -> valkeybatch.v1.VerbatimString
-	16, // 17: valkeybatch.v1.Value.array_value:type_name -> valkeybatch.v1.ArrayValue
-	18, // 18: valkeybatch.v1.Value.map_value:type_name -> valkeybatch.v1.MapValue
-	17, // 19: valkeybatch.v1.Value.set_value:type_name -> valkeybatch.v1.SetValue
-	19, // 20: valkeybatch.v1.Value.error_value:type_name -> valkeybatch.v1.CommandError
-	14, // 21: valkeybatch.v1.ArrayValue.elements:type_name -> valkeybatch.v1.Value
-	14, // 22: valkeybatch.v1.SetValue.members:type_name -> valkeybatch.v1.Value
-	20, // 23: valkeybatch.v1.MapValue.entries:type_name -> valkeybatch.v1.MapValue.Entry
-	1,  // 24: valkeybatch.v1.CommandError.outcome:type_name -> valkeybatch.v1.Outcome
-	14, // 25: valkeybatch.v1.MapValue.Entry.key:type_name -> valkeybatch.v1.Value
-	14, // 26: valkeybatch.v1.MapValue.Entry.value:type_name -> valkeybatch.v1.Value
-	2,  // 27: valkeybatch.v1.BatchService.ExecuteBatch:input_type -> valkeybatch.v1.ExecuteBatchRequest
-	13, // 28: valkeybatch.v1.BatchService.ExecuteBatch:output_type -> valkeybatch.v1.ExecuteBatchResponse
-	28, // [28:29] is the sub-list for method output_type
-	27, // [27:28] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	5,  // 0: valkeybatch.v1.StreamBatchesRequest.request:type_name -> valkeybatch.v1.ExecuteBatchRequest
+	16, // 1: valkeybatch.v1.StreamBatchesResponse.response:type_name -> valkeybatch.v1.ExecuteBatchResponse
+	4,  // 2: valkeybatch.v1.StreamBatchesResponse.error:type_name -> valkeybatch.v1.BatchStatus
+	24, // 3: valkeybatch.v1.BatchStatus.details:type_name -> google.protobuf.Any
+	6,  // 4: valkeybatch.v1.ExecuteBatchRequest.batch:type_name -> valkeybatch.v1.Batch
+	8,  // 5: valkeybatch.v1.ExecuteBatchRequest.standalone_options:type_name -> valkeybatch.v1.StandaloneBatchOptions
+	9,  // 6: valkeybatch.v1.ExecuteBatchRequest.cluster_options:type_name -> valkeybatch.v1.ClusterBatchOptions
+	7,  // 7: valkeybatch.v1.Batch.commands:type_name -> valkeybatch.v1.Command
+	25, // 8: valkeybatch.v1.StandaloneBatchOptions.timeout:type_name -> google.protobuf.Duration
+	10, // 9: valkeybatch.v1.StandaloneBatchOptions.retry_strategy:type_name -> valkeybatch.v1.BatchRetryStrategy
+	25, // 10: valkeybatch.v1.ClusterBatchOptions.timeout:type_name -> google.protobuf.Duration
+	11, // 11: valkeybatch.v1.ClusterBatchOptions.route:type_name -> valkeybatch.v1.Route
+	10, // 12: valkeybatch.v1.ClusterBatchOptions.retry_strategy:type_name -> valkeybatch.v1.BatchRetryStrategy
+	12, // 13: valkeybatch.v1.Route.random:type_name -> valkeybatch.v1.RandomRoute
+	13, // 14: valkeybatch.v1.Route.slot_key:type_name -> valkeybatch.v1.SlotKeyRoute
+	14, // 15: valkeybatch.v1.Route.slot_id:type_name -> valkeybatch.v1.SlotIdRoute
+	15, // 16: valkeybatch.v1.Route.by_address:type_name -> valkeybatch.v1.ByAddressRoute
+	0,  // 17: valkeybatch.v1.SlotKeyRoute.slot_type:type_name -> valkeybatch.v1.SlotType
+	0,  // 18: valkeybatch.v1.SlotIdRoute.slot_type:type_name -> valkeybatch.v1.SlotType
+	17, // 19: valkeybatch.v1.ExecuteBatchResponse.results:type_name -> valkeybatch.v1.Value
+	18, // 20: valkeybatch.v1.Value.verbatim_value:type_name -> valkeybatch.v1.VerbatimString
+	19, // 21: valkeybatch.v1.Value.array_value:type_name -> valkeybatch.v1.ArrayValue
+	21, // 22: valkeybatch.v1.Value.map_value:type_name -> valkeybatch.v1.MapValue
+	20, // 23: valkeybatch.v1.Value.set_value:type_name -> valkeybatch.v1.SetValue
+	22, // 24: valkeybatch.v1.Value.error_value:type_name -> valkeybatch.v1.CommandError
+	17, // 25: valkeybatch.v1.ArrayValue.elements:type_name -> valkeybatch.v1.Value
+	17, // 26: valkeybatch.v1.SetValue.members:type_name -> valkeybatch.v1.Value
+	23, // 27: valkeybatch.v1.MapValue.entries:type_name -> valkeybatch.v1.MapValue.Entry
+	1,  // 28: valkeybatch.v1.CommandError.outcome:type_name -> valkeybatch.v1.Outcome
+	17, // 29: valkeybatch.v1.MapValue.Entry.key:type_name -> valkeybatch.v1.Value
+	17, // 30: valkeybatch.v1.MapValue.Entry.value:type_name -> valkeybatch.v1.Value
+	5,  // 31: valkeybatch.v1.BatchService.ExecuteBatch:input_type -> valkeybatch.v1.ExecuteBatchRequest
+	2,  // 32: valkeybatch.v1.BatchService.StreamBatches:input_type -> valkeybatch.v1.StreamBatchesRequest
+	16, // 33: valkeybatch.v1.BatchService.ExecuteBatch:output_type -> valkeybatch.v1.ExecuteBatchResponse
+	3,  // 34: valkeybatch.v1.BatchService.StreamBatches:output_type -> valkeybatch.v1.StreamBatchesResponse
+	33, // [33:35] is the sub-list for method output_type
+	31, // [31:33] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_valkeybatch_v1_batch_service_proto_init() }
@@ -1702,17 +1944,21 @@ func file_valkeybatch_v1_batch_service_proto_init() {
 	if File_valkeybatch_v1_batch_service_proto != nil {
 		return
 	}
-	file_valkeybatch_v1_batch_service_proto_msgTypes[0].OneofWrappers = []any{
+	file_valkeybatch_v1_batch_service_proto_msgTypes[1].OneofWrappers = []any{
+		(*StreamBatchesResponse_Response)(nil),
+		(*StreamBatchesResponse_Error)(nil),
+	}
+	file_valkeybatch_v1_batch_service_proto_msgTypes[3].OneofWrappers = []any{
 		(*ExecuteBatchRequest_StandaloneOptions)(nil),
 		(*ExecuteBatchRequest_ClusterOptions)(nil),
 	}
-	file_valkeybatch_v1_batch_service_proto_msgTypes[6].OneofWrappers = []any{
+	file_valkeybatch_v1_batch_service_proto_msgTypes[9].OneofWrappers = []any{
 		(*Route_Random)(nil),
 		(*Route_SlotKey)(nil),
 		(*Route_SlotId)(nil),
 		(*Route_ByAddress)(nil),
 	}
-	file_valkeybatch_v1_batch_service_proto_msgTypes[12].OneofWrappers = []any{
+	file_valkeybatch_v1_batch_service_proto_msgTypes[15].OneofWrappers = []any{
 		(*Value_NullValue)(nil),
 		(*Value_StringValue)(nil),
 		(*Value_BytesValue)(nil),
@@ -1732,7 +1978,7 @@ func file_valkeybatch_v1_batch_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_valkeybatch_v1_batch_service_proto_rawDesc), len(file_valkeybatch_v1_batch_service_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   19,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

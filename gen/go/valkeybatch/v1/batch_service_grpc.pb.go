@@ -25,7 +25,8 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	BatchService_ExecuteBatch_FullMethodName = "/valkeybatch.v1.BatchService/ExecuteBatch"
+	BatchService_ExecuteBatch_FullMethodName  = "/valkeybatch.v1.BatchService/ExecuteBatch"
+	BatchService_StreamBatches_FullMethodName = "/valkeybatch.v1.BatchService/StreamBatches"
 )
 
 // BatchServiceClient is the client API for BatchService service.
@@ -62,6 +63,23 @@ type BatchServiceClient interface {
 	// raise_on_error adds PERMISSION_DENIED (NOPERM, NOAUTH) and NOT_FOUND (NOSCRIPT). A
 	// discarded transaction has the status of its first error, by the same rules.
 	ExecuteBatch(ctx context.Context, in *ExecuteBatchRequest, opts ...grpc.CallOption) (*ExecuteBatchResponse, error)
+	// StreamBatches executes many batches on one stream, for callers who send many small ones:
+	// it saves what a call of its own costs each of them.
+	//
+	// Batches are independent of each other. They are executed concurrently, up to a limit of
+	// the server's, in no promised order, and each is answered as it completes, with the id that
+	// its caller gave it. A batch that fails, fails alone: its answer holds the status that
+	// ExecuteBatch would have ended with. The stream's own deadline holds for all its batches.
+	//
+	// When the limit is reached, or answers are not read, the server reads no further requests
+	// until one of the batches is done: flow control then makes the sender wait.
+	//
+	// Once the caller has closed its side and everything is answered, the stream ends with OK. A
+	// server that shuts down takes no further requests, answers what it has taken, and ends the
+	// stream with UNAVAILABLE and the ErrorInfo reason DRAINING: a batch without an answer was
+	// not executed then, and can be sent again. If the stream breaks off in any other way, a
+	// batch without an answer may have been executed.
+	StreamBatches(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[StreamBatchesRequest, StreamBatchesResponse], error)
 }
 
 type batchServiceClient struct {
@@ -81,6 +99,19 @@ func (c *batchServiceClient) ExecuteBatch(ctx context.Context, in *ExecuteBatchR
 	}
 	return out, nil
 }
+
+func (c *batchServiceClient) StreamBatches(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[StreamBatchesRequest, StreamBatchesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &BatchService_ServiceDesc.Streams[0], BatchService_StreamBatches_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[StreamBatchesRequest, StreamBatchesResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type BatchService_StreamBatchesClient = grpc.BidiStreamingClient[StreamBatchesRequest, StreamBatchesResponse]
 
 // BatchServiceServer is the server API for BatchService service.
 // All implementations must embed UnimplementedBatchServiceServer
@@ -116,6 +147,23 @@ type BatchServiceServer interface {
 	// raise_on_error adds PERMISSION_DENIED (NOPERM, NOAUTH) and NOT_FOUND (NOSCRIPT). A
 	// discarded transaction has the status of its first error, by the same rules.
 	ExecuteBatch(context.Context, *ExecuteBatchRequest) (*ExecuteBatchResponse, error)
+	// StreamBatches executes many batches on one stream, for callers who send many small ones:
+	// it saves what a call of its own costs each of them.
+	//
+	// Batches are independent of each other. They are executed concurrently, up to a limit of
+	// the server's, in no promised order, and each is answered as it completes, with the id that
+	// its caller gave it. A batch that fails, fails alone: its answer holds the status that
+	// ExecuteBatch would have ended with. The stream's own deadline holds for all its batches.
+	//
+	// When the limit is reached, or answers are not read, the server reads no further requests
+	// until one of the batches is done: flow control then makes the sender wait.
+	//
+	// Once the caller has closed its side and everything is answered, the stream ends with OK. A
+	// server that shuts down takes no further requests, answers what it has taken, and ends the
+	// stream with UNAVAILABLE and the ErrorInfo reason DRAINING: a batch without an answer was
+	// not executed then, and can be sent again. If the stream breaks off in any other way, a
+	// batch without an answer may have been executed.
+	StreamBatches(grpc.BidiStreamingServer[StreamBatchesRequest, StreamBatchesResponse]) error
 	mustEmbedUnimplementedBatchServiceServer()
 }
 
@@ -128,6 +176,9 @@ type UnimplementedBatchServiceServer struct{}
 
 func (UnimplementedBatchServiceServer) ExecuteBatch(context.Context, *ExecuteBatchRequest) (*ExecuteBatchResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ExecuteBatch not implemented")
+}
+func (UnimplementedBatchServiceServer) StreamBatches(grpc.BidiStreamingServer[StreamBatchesRequest, StreamBatchesResponse]) error {
+	return status.Error(codes.Unimplemented, "method StreamBatches not implemented")
 }
 func (UnimplementedBatchServiceServer) mustEmbedUnimplementedBatchServiceServer() {}
 func (UnimplementedBatchServiceServer) testEmbeddedByValue()                      {}
@@ -168,6 +219,13 @@ func _BatchService_ExecuteBatch_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _BatchService_StreamBatches_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(BatchServiceServer).StreamBatches(&grpc.GenericServerStream[StreamBatchesRequest, StreamBatchesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type BatchService_StreamBatchesServer = grpc.BidiStreamingServer[StreamBatchesRequest, StreamBatchesResponse]
+
 // BatchService_ServiceDesc is the grpc.ServiceDesc for BatchService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -180,6 +238,13 @@ var BatchService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _BatchService_ExecuteBatch_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "StreamBatches",
+			Handler:       _BatchService_StreamBatches_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+	},
 	Metadata: "valkeybatch/v1/batch_service.proto",
 }

@@ -1,6 +1,7 @@
-package service
+package wire
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
 	"github.com/valkeybatch/valkeybatch/internal/executor"
+	"github.com/valkeybatch/valkeybatch/internal/node"
 	"github.com/valkeybatch/valkeybatch/internal/resp"
 )
 
@@ -51,10 +53,64 @@ func failed(code, message string) *value {
 		Code: code, Message: message, Outcome: valkeybatchv1.Outcome_OUTCOME_FAILED, Node: "n:1"}}}
 }
 
-func translate(frame string, asText bool) *value {
-	out := &value{}
-	translator{text: asText, node: "n:1"}.reply(out, resp.Frame(frame))
-	return out
+// respond encodes a response and returns its bytes, which must be what the generated code makes
+// of what they say.
+func respond(t testing.TB, batch *Batch, results *executor.Results) (*valkeybatchv1.ExecuteBatchResponse, []byte) {
+	t.Helper()
+	r := NewResponse(batch, results)
+	size, failures := r.size, r.Failed
+	data := r.take()
+	encoded := data.Materialize()
+	data.Free()
+	if len(encoded) != size {
+		t.Fatalf("%d bytes, said to be %d", len(encoded), size)
+	}
+	out := &valkeybatchv1.ExecuteBatchResponse{}
+	if err := proto.Unmarshal(encoded, out); err != nil {
+		t.Fatalf("%v: %x", err, encoded)
+	}
+	if int(out.GetFailedCount()) != failures {
+		t.Fatalf("%d failed, said to be %d", out.GetFailedCount(), failures)
+	}
+	return out, encoded
+}
+
+// hold holds the encoding of results to the oracle's, byte by byte.
+func hold(t testing.TB, commands []*valkeybatchv1.Command, results *executor.Results) *valkeybatchv1.ExecuteBatchResponse {
+	t.Helper()
+	got, encoded := respond(t, batchOf(t, commands), results)
+	want, err := proto.Marshal(oracleResponse(commands, results))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(encoded, want) {
+		t.Fatalf("got  %x\nwant %x", encoded, want)
+	}
+	return got
+}
+
+// batchOf is the decoded form of these commands.
+func batchOf(t testing.TB, commands []*valkeybatchv1.Command) *Batch {
+	t.Helper()
+	r := NewRequest(encode(t, &valkeybatchv1.ExecuteBatchRequest{Batch: &valkeybatchv1.Batch{Commands: commands}}))
+	batch, err := r.Decode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return batch
+}
+
+// form is a command in one of the two forms.
+func form(asText bool) []*valkeybatchv1.Command {
+	if asText {
+		return []*valkeybatchv1.Command{{TextArgs: []string{"X"}}}
+	}
+	return []*valkeybatchv1.Command{{Args: [][]byte{[]byte("X")}}}
+}
+
+func translate(t testing.TB, frame string, asText bool) *value {
+	t.Helper()
+	return hold(t, form(asText), &executor.Results{Results: []executor.Result{{Frame: resp.Frame(frame), Node: "n:1"}}}).GetResults()[0]
 }
 
 func TestReply(t *testing.T) {
@@ -112,12 +168,9 @@ func TestReply(t *testing.T) {
 				if form.want == nil {
 					form.want = test.want
 				}
-				got := translate(test.frame, form.asText)
+				got := translate(t, test.frame, form.asText)
 				if diff := cmp.Diff(form.want, got, protocmp.Transform(), cmpopts.EquateNaNs()); diff != "" {
 					t.Errorf("text %v: %s", form.asText, diff)
-				}
-				if _, err := proto.Marshal(got); err != nil {
-					t.Errorf("text %v: %v", form.asText, err)
 				}
 			}
 		})
@@ -132,7 +185,7 @@ func TestMalformedReply(t *testing.T) {
 		"", "?\r\n", ":1", ":x\r\n", ",x\r\n", "$5\r\nabc\r\n", "*2\r\n:1\r\n", "*1000000000\r\n:1\r\n",
 		"%1000000000\r\n:1\r\n:2\r\n", "+a\r\n+b\r\n", deep,
 	} {
-		got := translate(frame, false)
+		got := translate(t, frame, false)
 		if got.GetErrorValue().GetCode() != CodeProtocol || got.GetErrorValue().GetNode() != "n:1" {
 			t.Errorf("%.40q: got %v", frame, got)
 		}
@@ -146,7 +199,7 @@ func TestNewResponse(t *testing.T) {
 		{TextArgs: []string{"GET"}},
 		{TextArgs: []string{"X"}},
 	}
-	got := newResponse(commands, &executor.Results{Failed: 1, Results: []executor.Result{
+	got := hold(t, commands, &executor.Results{Failed: 1, Results: []executor.Result{
 		{Frame: resp.Frame("$1\r\na\r\n")},
 		{Frame: resp.Frame("$1\r\na\r\n")},
 		{Err: &executor.CommandError{Code: executor.CodeConnection, Message: "lost \xff", Outcome: executor.Unknown, Node: "a:1"}},
@@ -166,7 +219,7 @@ func TestNewResponse(t *testing.T) {
 	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(&valkeybatchv1.ExecuteBatchResponse{}, newResponse(nil, &executor.Results{}), protocmp.Transform()); diff != "" {
+	if diff := cmp.Diff(&valkeybatchv1.ExecuteBatchResponse{}, hold(t, nil, &executor.Results{}), protocmp.Transform()); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -185,7 +238,7 @@ func TestOutcomes(t *testing.T) {
 }
 
 // FuzzReply checks that no bytes make the translation panic, leave a value without a kind, or
-// make a response that cannot be sent.
+// make another response than the generated code makes.
 func FuzzReply(f *testing.F) {
 	for _, frame := range []string{
 		"+OK\r\n", "$3\r\nabc\r\n", "*2\r\n%1\r\n+a\r\n~1\r\n,inf\r\n!5\r\nERR x\r\n", "=8\r\ntxt:some\r\n",
@@ -195,26 +248,106 @@ func FuzzReply(f *testing.F) {
 		f.Add([]byte(frame), false)
 	}
 	f.Fuzz(func(t *testing.T, frame []byte, asText bool) {
-		got := &value{}
-		translator{text: asText}.reply(got, frame)
-		if got.Kind == nil {
+		if translate(t, string(frame), asText).GetKind() == nil {
 			t.Fatal("no kind")
-		}
-		if _, err := proto.Marshal(got); err != nil {
-			t.Fatal(err)
 		}
 	})
 }
 
-func BenchmarkNewResponse(b *testing.B) {
-	results := &executor.Results{}
-	commands := make([]*valkeybatchv1.Command, 1000)
-	for i := range commands {
-		commands[i] = &valkeybatchv1.Command{}
-		results.Results = append(results.Results, executor.Result{Frame: resp.Frame(fmt.Sprintf("$16\r\nvalue-%010d\r\n", i))})
+// TestLargeStrings checks responses of many sizes: written in several buffers, and with strings
+// that are sent from where they were received.
+func TestLargeStrings(t *testing.T) {
+	for _, n := range []int{0, 1, 900, 1000, minLoan - 1, minLoan, maxSegment - 20, maxSegment - 1, maxSegment, maxSegment + 1, 300_000} {
+		bulk := fmt.Sprintf("$%d\r\n%s\r\n", n, strings.Repeat("x", n))
+		small := "$3\r\nabc\r\n"
+		results := &executor.Results{}
+		var commands []*valkeybatchv1.Command
+		for i, frame := range []string{bulk, small, small, bulk, "*3\r\n" + bulk + small + bulk, "%1\r\n" + bulk + bulk, small, "=" + bulk[1:]} {
+			if frame[0] == '=' {
+				frame = fmt.Sprintf("=%d\r\ntxt:%s\r\n", n+4, strings.Repeat("y", n))
+			}
+			results.Results = append(results.Results, executor.Result{Frame: resp.Frame(frame)})
+			commands = append(commands, form(i%2 == 0)...)
+		}
+		results.Results = append(results.Results, executor.Result{Err: &executor.CommandError{Code: "ERR", Message: strings.Repeat("z", n)}})
+		hold(t, append(commands, form(true)...), results)
 	}
-	b.ReportAllocs()
-	for b.Loop() {
-		newResponse(commands, results)
+}
+
+// TestManyResults checks responses that take many buffers.
+func TestManyResults(t *testing.T) {
+	for _, n := range []int{10, 63, 64, 65, 1000, 20_000} {
+		results := &executor.Results{}
+		var commands []*valkeybatchv1.Command
+		for i := range n {
+			frame := fmt.Sprintf("$10\r\n%010d\r\n", i)
+			if i%7 == 0 {
+				frame = "*2\r\n:-1\r\n%1\r\n+a\r\n,1.5\r\n"
+			}
+			results.Results = append(results.Results, executor.Result{Frame: resp.Frame(frame)})
+			commands = append(commands, form(i%3 == 0)...)
+		}
+		hold(t, commands, results)
+	}
+}
+
+// TestLease checks that a batch's share of the reply bytes in flight ends with the last buffer
+// of its response, however the response ends.
+func TestLease(t *testing.T) {
+	for name, size := range map[string]int{"small": 10, "pooled": 5_000, "lent": 100_000} {
+		t.Run(name, func(t *testing.T) {
+			for _, end := range []func(*Response){
+				(*Response).Free,
+				func(r *Response) {
+					data := r.take()
+					for _, b := range data {
+						b.Free()
+					}
+				},
+			} {
+				total := node.NewBudget(1 << 20)
+				results := &executor.Results{Budget: node.NewBudget(1 << 20).Within(total)}
+				if err := results.Budget.Spend(int64(size)); err != nil {
+					t.Fatal(err)
+				}
+				for range 3 {
+					results.Results = append(results.Results, executor.Result{Frame: resp.Frame(fmt.Sprintf("$%d\r\n%s\r\n", size, strings.Repeat("x", size)))})
+				}
+				r := NewResponse(&Batch{}, results)
+				if small := size == 10; (total.Used() == 0) != small {
+					t.Errorf("%d bytes are in use while it is on its way", total.Used())
+				}
+				end(r)
+				if total.Used() != 0 {
+					t.Errorf("%d bytes are in use after it", total.Used())
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkNewResponse(b *testing.B) {
+	for _, test := range []struct{ name, format string }{
+		{"GET", "$16\r\nvalue-%010d\r\n"},
+		{"OK", "+OK\r\n"},
+		{"INCR", ":%d\r\n"},
+		{"HGETALL", "%%2\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n$10\r\n%010d\r\n"},
+	} {
+		b.Run(test.name, func(b *testing.B) {
+			results := &executor.Results{}
+			for i := range 1000 {
+				frame := test.format
+				if strings.Contains(frame, "d") {
+					frame = fmt.Sprintf(frame, i)
+				}
+				results.Results = append(results.Results, executor.Result{Frame: resp.Frame(frame)})
+			}
+			batch := &Batch{}
+			b.ReportAllocs()
+			for b.Loop() {
+				NewResponse(batch, results).Free()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*1000), "ns/reply")
+		})
 	}
 }

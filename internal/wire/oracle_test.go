@@ -1,27 +1,21 @@
-package service
+package wire
 
 import (
 	"fmt"
-	"math"
 	"strconv"
-	"strings"
 	"unicode/utf8"
+
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
 	"github.com/valkeybatch/valkeybatch/internal/executor"
+	"github.com/valkeybatch/valkeybatch/internal/options"
 	"github.com/valkeybatch/valkeybatch/internal/resp"
 )
 
-// CodeProtocol is the code of an error_value that stands for a reply, or a part of one, that
-// is not what its type says. A server that keeps to RESP3 never gives such a reply.
-const CodeProtocol = "PROTOCOL"
-
-// maxDepth bounds the recursion over one reply. It is far above what the connections let
-// through by default; a value nested deeper would be refused by most clients' decoders.
-const maxDepth = 512
-
-// newResponse translates the results of the given commands.
-func newResponse(commands []*valkeybatchv1.Command, results *executor.Results) *valkeybatchv1.ExecuteBatchResponse {
+// oracleResponse translates results into generated structs: the judge of what [NewResponse]
+// writes. It is a second way to the same values, written for plainness.
+func oracleResponse(commands []*valkeybatchv1.Command, results *executor.Results) *valkeybatchv1.ExecuteBatchResponse {
 	out := &valkeybatchv1.ExecuteBatchResponse{}
 	if len(results.Results) == 0 {
 		return out
@@ -103,10 +97,6 @@ func (t translator) fill(value *valkeybatchv1.Value, b []byte, depth int) (rest 
 	}
 }
 
-// The fewest bytes that one element can take ("_\r\n"): no more elements than that are made
-// room for, whatever a header claims.
-const minElement = 3
-
 func (t translator) elements(count int, b []byte, depth int) ([]*valkeybatchv1.Value, []byte, error) {
 	if count > len(b)/minElement {
 		return nil, nil, fmt.Errorf("%d elements are announced and %d bytes follow", count, len(b))
@@ -179,11 +169,11 @@ func (t translator) scalar(value *valkeybatchv1.Value, e resp.Element) {
 	case resp.TypeBigNumber:
 		value.Kind = &valkeybatchv1.Value_BigNumberValue{BigNumberValue: validText(string(e.Text))}
 	case resp.TypeVerbatim:
-		value.Kind = &valkeybatchv1.Value_VerbatimValue{VerbatimValue: verbatim(e.Text)}
+		value.Kind = &valkeybatchv1.Value_VerbatimValue{VerbatimValue: oracleVerbatim(e.Text)}
 	case resp.TypeError, resp.TypeBulkError:
 		text := string(e.Text)
 		setError(value, &executor.CommandError{
-			Code:    errorCode(e),
+			Code:    resp.ErrorCode(e.Text),
 			Message: text,
 			Outcome: executor.Failed,
 			Node:    t.node,
@@ -227,36 +217,69 @@ func setError(value *valkeybatchv1.Value, err *executor.CommandError) {
 	}}
 }
 
-// errorCode is the code of an error token, by the rule of [resp.Frame.ErrorCode].
-func errorCode(e resp.Element) string {
-	frame := make(resp.Frame, 0, len(e.Text)+3)
-	frame = append(frame, resp.TypeError)
-	frame = append(frame, e.Text...)
-	frame = append(frame, '\r', '\n')
-	return frame.ErrorCode()
+func oracleVerbatim(b []byte) *valkeybatchv1.VerbatimString {
+	format, data := verbatim(b)
+	return &valkeybatchv1.VerbatimString{Format: format, Data: data}
 }
 
-// parseDouble reads a RESP3 double. The server writes infinities as inf and -inf, and what is
-// not a number as nan; C libraries may put a sign before it.
-func parseDouble(b []byte) (f float64, ok bool) {
-	s := string(b)
-	if s == "nan" || s == "-nan" {
-		return math.NaN(), true
+// oracleOptions translates the generated form of a request's options.
+func oracleOptions(req *valkeybatchv1.ExecuteBatchRequest) options.Input {
+	in := options.Input{Atomic: req.GetBatch().GetIsAtomic(), RaiseOnError: req.GetRaiseOnError()}
+	switch o := req.GetOptions().(type) {
+	case *valkeybatchv1.ExecuteBatchRequest_StandaloneOptions:
+		in.Kind = options.KindStandalone
+		in.Timeout = durationInput(o.StandaloneOptions.GetTimeout())
+		in.Retry = retryInput(o.StandaloneOptions.GetRetryStrategy())
+	case *valkeybatchv1.ExecuteBatchRequest_ClusterOptions:
+		in.Kind = options.KindCluster
+		in.Timeout = durationInput(o.ClusterOptions.GetTimeout())
+		in.Retry = retryInput(o.ClusterOptions.GetRetryStrategy())
+		in.Route = routeInput(o.ClusterOptions.GetRoute())
 	}
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil && !math.IsInf(f, 0) {
-		return 0, false
-	}
-	return f, true
+	return in
 }
 
-// verbatim splits the text of a verbatim string into its three-letter format and the rest.
-func verbatim(b []byte) *valkeybatchv1.VerbatimString {
-	if len(b) < 4 || b[3] != ':' {
-		return &valkeybatchv1.VerbatimString{Data: b}
+func durationInput(d *durationpb.Duration) *options.Duration {
+	if d == nil {
+		return nil
 	}
-	return &valkeybatchv1.VerbatimString{Format: validText(string(b[:3])), Data: b[4:]}
+	return &options.Duration{Seconds: d.GetSeconds(), Nanos: d.GetNanos()}
 }
 
-// validText returns s with every byte that is not UTF-8 replaced by U+FFFD.
-func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+func retryInput(r *valkeybatchv1.BatchRetryStrategy) *options.RetryInput {
+	if r == nil {
+		return nil
+	}
+	return &options.RetryInput{ServerError: r.GetRetryServerError(), ConnectionError: r.GetRetryConnectionError()}
+}
+
+func routeInput(r *valkeybatchv1.Route) *options.RouteInput {
+	if r == nil {
+		return nil
+	}
+	switch k := r.GetKind().(type) {
+	case *valkeybatchv1.Route_Random:
+		return &options.RouteInput{Which: options.FieldRandom}
+	case *valkeybatchv1.Route_SlotKey:
+		return &options.RouteInput{
+			Which:    options.FieldSlotKey,
+			Key:      k.SlotKey.GetKey(),
+			TextKey:  k.SlotKey.GetTextKey(),
+			SlotType: int32(k.SlotKey.GetSlotType()),
+		}
+	case *valkeybatchv1.Route_SlotId:
+		return &options.RouteInput{
+			Which:    options.FieldSlotID,
+			SlotID:   k.SlotId.GetSlotId(),
+			SlotType: int32(k.SlotId.GetSlotType()),
+		}
+	case *valkeybatchv1.Route_ByAddress:
+		return &options.RouteInput{
+			Which: options.FieldByAddress,
+			Host:  k.ByAddress.GetHost(),
+			Port:  k.ByAddress.GetPort(),
+		}
+	default:
+		return &options.RouteInput{}
+	}
+}

@@ -1,0 +1,209 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
+	"github.com/valkeybatch/valkeybatch/internal/wire"
+)
+
+// maxIdleWorkers is how many goroutines of a stream are kept for its next batches. A new one
+// costs more than its start: its stack has to grow anew.
+const maxIdleWorkers = 16
+
+// retryDraining is what callers of a stream are told when the server shuts down: another
+// server is there already, or the next one is soon.
+const retryDraining = 100 * time.Millisecond
+
+// Drain makes streams take no further batches, answer those they have taken, and end. It is
+// for the server's shutdown and may be called more than once.
+func (s *Service) Drain() { s.drain.Do(func() { close(s.draining) }) }
+
+// StreamBatches implements [Handler]: the contract's method of that name.
+func (s *Service) StreamBatches(stream grpc.ServerStream, execute ExecuteFunc) error {
+	ctx, cancel := context.WithCancel(stream.Context())
+	defer cancel()
+	b := &batchStream{
+		stream:  stream,
+		ctx:     ctx,
+		cancel:  cancel,
+		execute: execute,
+		limit:   s.limits.StreamBatches,
+		jobs:    make(chan *wire.StreamRequest),
+		closed:  make(chan struct{}),
+	}
+	received := make(chan error, 1)
+	// RecvMsg cannot be interrupted but by the end of the call, so the receiver is left behind
+	// when the stream ends for another reason, and ends right after it. What it receives then
+	// is not executed.
+	go func() { received <- b.receive() }()
+	var err error
+	select {
+	case err = <-received:
+		b.close()
+	case <-s.draining:
+		b.close()
+		err = failure{code: codes.Unavailable, reason: ReasonDraining, retry: retryDraining,
+			message: "the server is shutting down: batches of this stream that are not answered were not executed"}.status().Err()
+	}
+	b.running.Wait()
+	if sendErr := b.sendError(); sendErr != nil {
+		return sendErr
+	}
+	return err
+}
+
+// batchStream is the batches of one stream.
+type batchStream struct {
+	stream  grpc.ServerStream
+	ctx     context.Context
+	cancel  context.CancelFunc
+	execute ExecuteFunc
+	limit   int
+
+	jobs    chan *wire.StreamRequest // to a worker that is idle
+	closed  chan struct{}            // no further batches are begun
+	running sync.WaitGroup           // workers
+
+	mu      sync.Mutex // guards the fields below
+	ended   bool       // closed is closed
+	workers int
+	idle    int
+	waiting bool // the receiver waits for a worker
+
+	sending sync.Mutex // held while a response is sent; guards sendErr
+	sendErr error
+}
+
+// receive takes requests and has them carried out until the caller has sent all. When as many
+// are carried out as are allowed it reads no further, which makes the caller wait.
+func (b *batchStream) receive() error {
+	for {
+		req := &wire.StreamRequest{}
+		if err := b.stream.RecvMsg(req); err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+		if req.Err != nil {
+			req.Request.Release()
+			f, _ := classify(nil, req.Err)
+			return f.status().Err()
+		}
+		if !b.begin(req) {
+			req.Request.Release()
+			return nil
+		}
+	}
+}
+
+// begin has a batch carried out, waiting for its turn. It reports false when the stream has ended.
+func (b *batchStream) begin(req *wire.StreamRequest) bool {
+	b.mu.Lock()
+	switch {
+	case b.ended:
+		b.mu.Unlock()
+		return false
+	case b.idle == 0 && b.workers < b.limit:
+		b.workers++
+		b.running.Add(1)
+		b.mu.Unlock()
+		go b.work(req)
+		return true
+	}
+	b.waiting = true
+	b.mu.Unlock()
+	select {
+	case b.jobs <- req:
+		return true
+	case <-b.closed:
+		return false
+	}
+}
+
+// close makes the workers end when they have done what they have begun.
+func (b *batchStream) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ended = true
+	close(b.closed)
+}
+
+// work carries out one batch after the other.
+func (b *batchStream) work(req *wire.StreamRequest) {
+	defer b.running.Done()
+	for req != nil {
+		b.answer(req)
+		req = b.next()
+	}
+}
+
+// next waits for another batch; nil: there is none for this worker.
+func (b *batchStream) next() *wire.StreamRequest {
+	b.mu.Lock()
+	if b.ended || b.idle >= maxIdleWorkers && !b.waiting {
+		b.workers--
+		b.mu.Unlock()
+		return nil
+	}
+	b.idle++
+	b.waiting = false
+	b.mu.Unlock()
+	var req *wire.StreamRequest
+	select {
+	case req = <-b.jobs:
+	case <-b.closed:
+	}
+	b.mu.Lock()
+	b.idle--
+	b.mu.Unlock()
+	return req
+}
+
+// answer carries out one batch and sends what came of it.
+func (b *batchStream) answer(req *wire.StreamRequest) {
+	defer req.Request.Release()
+	resp, err := b.execute(b.ctx, req.Request)
+	var out *wire.StreamResponse
+	if err != nil {
+		out = wire.NewStreamError(req.ID, encodeStatus(err))
+	} else {
+		out = wire.NewStreamResponse(req.ID, resp)
+	}
+	b.sending.Lock()
+	defer b.sending.Unlock()
+	if b.sendErr == nil {
+		if b.sendErr = b.stream.SendMsg(out); b.sendErr == nil {
+			return
+		}
+		b.cancel() // nobody is there for the others' answers either
+	}
+	out.Free()
+}
+
+// sendError returns why a response could not be sent, nil if all were.
+func (b *batchStream) sendError() error {
+	b.sending.Lock()
+	defer b.sending.Unlock()
+	return b.sendErr
+}
+
+// encodeStatus returns a status as an encoded BatchStatus.
+func encodeStatus(err error) []byte {
+	st := status.Convert(err).Proto()
+	b, err := proto.Marshal(&valkeybatchv1.BatchStatus{Code: st.GetCode(), Message: st.GetMessage(), Details: st.GetDetails()})
+	if err != nil { // its message is not UTF-8, which no status of this package's is
+		b, _ = proto.Marshal(&valkeybatchv1.BatchStatus{Code: st.GetCode()})
+	}
+	return b
+}

@@ -1,0 +1,83 @@
+package wire
+
+import (
+	"sync"
+
+	"google.golang.org/grpc/mem"
+)
+
+// Request is an ExecuteBatchRequest as it came: its bytes, not decoded. Decoding waits until
+// the request is measured and admitted. A Request is for one call and not safe for concurrent
+// use.
+type Request struct {
+	buffer  mem.Buffer // owns encoded; nil when nobody needs it back
+	encoded []byte
+	kept    bool // encoded may be read after Release
+
+	measured bool
+	size     Size
+	err      error
+
+	batch Batch
+}
+
+var requests = sync.Pool{New: func() any { return new(Request) }}
+
+// maxScratch is how many arguments a request may have had whose memory is worth keeping.
+const maxScratch = 256 << 10
+
+// GetRequest returns a request for a codec to fill. It ends with Release.
+func GetRequest() *Request { return requests.Get().(*Request) }
+
+// NewRequest returns the request that is encoded in these bytes. It keeps them, unchanged,
+// until Release.
+func NewRequest(encoded []byte) *Request {
+	r := GetRequest()
+	r.encoded = encoded
+	return r
+}
+
+// Measure returns what the request asks for. Its error is a [*RequestError].
+func (r *Request) Measure() (Size, error) {
+	if !r.measured {
+		r.size, r.err = Measure(r.encoded)
+		r.measured = true
+	}
+	return r.size, r.err
+}
+
+// Decode returns what the request says, in memory that is its own until Release. Its error is
+// a [*RequestError].
+func (r *Request) Decode() (*Batch, error) {
+	size, err := r.Measure()
+	if err != nil {
+		return nil, err
+	}
+	if err := r.batch.decode(r.encoded, size); err != nil {
+		return nil, err
+	}
+	return &r.batch, nil
+}
+
+// Keep leaves the request's bytes to the garbage collector instead of giving them back with
+// Release, because a connection may still read arguments from them.
+func (r *Request) Keep() { r.kept = true }
+
+// Release ends the request. Nothing of it is valid afterwards.
+func (r *Request) Release() {
+	if r.buffer != nil && !r.kept {
+		r.buffer.Free()
+	}
+	if cap(r.batch.args) > maxScratch || cap(r.batch.Commands) > maxScratch {
+		r.batch = Batch{}
+	}
+	r.batch.forget()
+	*r = Request{batch: r.batch}
+	requests.Put(r)
+}
+
+// receive takes over the bytes of a message.
+func (r *Request) receive(data mem.BufferSlice) {
+	r.buffer = data.MaterializeToBuffer(mem.DefaultBufferPool())
+	r.encoded = r.buffer.ReadOnlyData()
+}

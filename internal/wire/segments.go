@@ -1,0 +1,80 @@
+package wire
+
+import "google.golang.org/grpc/mem"
+
+const (
+	// maxSegment is the largest buffer that a response is written into; a longer response takes
+	// several, so that its memory follows its size and every buffer is one that gRPC pools.
+	maxSegment = 32 << 10
+	// minLoan is the length from which a string is sent from where it was received.
+	minLoan = 16 << 10
+)
+
+// segments is a message being written into pooled buffers, piece by piece.
+type segments struct {
+	lease *lease
+	out   mem.BufferSlice
+	// rest is the part of the current buffer that is not in out yet, nil if there is none, and
+	// buf its bytes up to what is written.
+	rest mem.Buffer
+	buf  []byte
+	size int // of out
+}
+
+// room makes room for n bytes behind buf.
+func (s *segments) room(n int) {
+	if cap(s.buf)-len(s.buf) >= n {
+		return
+	}
+	s.cut()
+	if s.rest != nil {
+		s.rest.Free()
+	}
+	b := s.lease.Get(max(n, maxSegment))
+	s.rest = mem.NewBuffer(b, s.lease)
+	s.buf = s.rest.ReadOnlyData()[:0]
+}
+
+// cut moves what is written so far to out.
+func (s *segments) cut() {
+	if len(s.buf) == 0 {
+		return
+	}
+	s.size += len(s.buf)
+	if s.rest == nil {
+		s.out = append(s.out, mem.SliceBuffer(s.buf))
+		s.buf = s.buf[len(s.buf):]
+		return
+	}
+	var done mem.Buffer
+	done, s.rest = mem.SplitUnsafe(s.rest, len(s.buf))
+	s.out = append(s.out, done)
+	s.buf = s.rest.ReadOnlyData()[:0]
+}
+
+// bytes appends b, or a loan of it when it is long.
+func (s *segments) bytes(b []byte) {
+	if len(b) < minLoan {
+		s.room(len(b))
+		s.buf = append(s.buf, b...)
+		return
+	}
+	s.lend(b)
+}
+
+// lend appends a loan of b.
+func (s *segments) lend(b []byte) {
+	s.cut()
+	s.lease.out.Add(1)
+	s.out = append(s.out, mem.NewBuffer(&b, (*loan)(s.lease)))
+	s.size += len(b)
+}
+
+// end returns the message and its size.
+func (s *segments) end() (mem.BufferSlice, int) {
+	s.cut()
+	if s.rest != nil {
+		s.rest.Free()
+	}
+	return s.out, s.size
+}
