@@ -17,23 +17,26 @@ type chunk struct {
 }
 
 // room returns where to read to. need is the number of bytes that the current frame is known
-// to lack, 0 if unknown.
-func (c *chunk) room(need int64) []byte {
+// to lack, 0 if unknown; whole is whether that is all that it lacks.
+func (c *chunk) room(need int64, whole bool) []byte {
 	free := len(c.buf) - c.end
 	partial := c.end - c.start
 	switch {
-	case free >= minRead && int64(free) >= need:
-		return c.buf[c.end:]
-	case partial == 0 && free >= minRead && need == 0:
+	case partial == 0 && len(c.buf) > 2*maxChunk:
+		// Grown for one large frame, and pinned by whoever holds that: not to be held on to.
+	case free >= minRead:
 		return c.buf[c.end:]
 	}
 	c.next = max(c.next, minChunk)
 	size := int64(c.next)
 	if want := int64(partial) + max(need, minRead); want > size {
-		size = min(want, max(size, 2*int64(partial)+minRead))
-	}
-	if int64(len(c.buf)-c.start) >= size && free >= minRead {
-		return c.buf[c.end:] // growing would not help yet
+		// Twice what has come, so that a frame is copied a constant number of times in all; no
+		// more than is known to lack only where that is the rest of the frame.
+		grown := 2*int64(partial) + minRead
+		if whole {
+			grown = min(want, grown)
+		}
+		size = max(size, grown)
 	}
 	buf := make([]byte, size)
 	copy(buf, c.buf[c.start:c.end])

@@ -44,7 +44,7 @@ func (r *reader) run() error {
 		if r.skip {
 			need = 0
 		}
-		buf := r.chunk.room(need)
+		buf := r.chunk.room(need, r.scan.Type() == resp.TypeBulk || r.scan.Type() == resp.TypeVerbatim)
 		r.pos = r.chunk.end
 		n, err := r.c.nc.Read(buf)
 		if n > 0 {
