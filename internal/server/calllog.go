@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"log/slog"
+	"strings"
+	"time"
 
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/logging"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -11,6 +13,47 @@ import (
 
 	"github.com/valkeybatch/valkeybatch/internal/wire"
 )
+
+// callLog logs calls through go-grpc-middleware's interceptor, behind the call's request id.
+// That collects its fields before it knows whether there will be a line, which costs a small
+// batch more than all else that is done for it; so where only failures are logged, a call that
+// did not fail never meets it.
+func callLog(logger *slog.Logger) grpc.UnaryServerInterceptor {
+	every := logInterceptor(logger, logging.DurationToDurationField)
+	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		// Health checks and reflection are not logged: probes would drown everything else.
+		if strings.HasPrefix(info.FullMethod, "/grpc.") {
+			return handler(ctx, req)
+		}
+		if logger.Enabled(ctx, slog.LevelDebug) {
+			return every(ctx, req, info, handler)
+		}
+		start := time.Now()
+		answer, err := handler(ctx, req)
+		if err == nil || !logger.Enabled(ctx, slog.Level(level(status.Code(err)))) {
+			return answer, err
+		}
+		took := time.Since(start)
+		afterwards := logInterceptor(logger, func(time.Duration) logging.Fields { return logging.DurationToDurationField(took) })
+		return afterwards(ctx, req, info, func(context.Context, any) (any, error) { return answer, err })
+	}
+}
+
+// logInterceptor is go-grpc-middleware's interceptor as this server uses it.
+func logInterceptor(logger *slog.Logger, duration logging.DurationToFields) grpc.UnaryServerInterceptor {
+	return chain(
+		// The request id comes before logging, which writes it.
+		requestID,
+		logging.UnaryServerInterceptor(logTo(logger),
+			logging.WithLogOnEvents(logging.FinishCall),
+			logging.WithLevels(level),
+			logging.WithDurationField(duration),
+			logging.WithErrorFields(reasonField),
+			logging.WithDisableLoggingFields(logging.SystemTag[0], logging.ComponentFieldKey, logging.MethodTypeFieldKey),
+		),
+		batchFields(logger),
+	)
+}
 
 // errorField is the field under which the logging interceptor gives a call's error.
 const errorField = "grpc.error"

@@ -7,13 +7,10 @@ import (
 	"math"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors"
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/logging"
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
-	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/selector"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/keepalive"
@@ -62,25 +59,11 @@ func newGRPC(cfg *config.Config, logger *slog.Logger, batch grpc.UnaryServerInte
 // newInterceptor returns the interceptors that every batch passes, on a call of its own or on a
 // stream.
 func newInterceptor(logger *slog.Logger) grpc.UnaryServerInterceptor {
-	batchesOnly := selector.MatchFunc(func(_ context.Context, call interceptors.CallMeta) bool {
-		return !strings.HasPrefix(call.Service, "grpc.")
-	})
-	logs := []logging.Option{
-		logging.WithLogOnEvents(logging.FinishCall),
-		logging.WithLevels(level),
-		logging.WithDurationField(logging.DurationToDurationField),
-		logging.WithErrorFields(reasonField),
-		logging.WithDisableLoggingFields(logging.SystemTag[0], logging.ComponentFieldKey, logging.MethodTypeFieldKey),
-	}
 	return chain(
 		// Recovery is outermost: a panic in any other interceptor must not end the process either.
 		recovery.UnaryServerInterceptor(recovery.WithRecoveryHandlerContext(recovered(logger))),
-		// The request id comes before logging, which writes it.
-		requestID,
-		// Logging is close to the method and so times it alone. Health checks and reflection are
-		// not logged: probes would drown everything else.
-		selector.UnaryServerInterceptor(logging.UnaryServerInterceptor(logTo(logger), logs...), batchesOnly),
-		batchFields(logger),
+		// Logging is close to the method and so times it alone.
+		callLog(logger),
 		// Admission has no place here but is the method's first act after measuring the request:
 		// what a call weighs is known only there.
 	)
