@@ -3,6 +3,7 @@ package node
 import (
 	"crypto/tls"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -125,28 +126,19 @@ func (c *conn) enqueue(b *Batch) {
 		return
 	}
 	c.writing = true
-	if c.raw == nil || len(b.large) > 0 || len(b.buf) > maxCallerWrite {
+	if !c.byCaller(b) {
 		c.mu.Unlock()
-		go c.writeLoop(nil)
+		go c.writeLoop()
 		return
 	}
-	// Nobody was writing, so b is all that is fresh.
-	b.taken, c.fresh = true, nil
+	busy := c.head != b
 	c.mu.Unlock()
-	n, err := c.out.try(c.raw, b.buf)
-	b.written.Store(int64(n))
-	c.mu.Lock()
-	switch {
-	case err != nil:
-		c.writeFailed(err)
-	case c.err == nil && n < len(b.buf):
-		go c.writeLoop(b)
-	case c.err == nil && c.fresh != nil:
-		go c.writeLoop(nil)
-	default:
-		c.stopWriting()
+	if busy {
+		// Others are waiting for replies, so more is likely to be queued in a moment: one write
+		// then does for all of it, and the server reads and answers it together.
+		runtime.Gosched()
 	}
-	c.mu.Unlock()
+	c.callerWrite()
 }
 
 // unlink takes a batch out of the queue. c.mu is held.

@@ -9,6 +9,9 @@ import (
 const (
 	// maxCallerWrite is the most bytes that a caller hands to the socket itself.
 	maxCallerWrite = 256 << 10
+	// maxCallerRounds is how often a caller writes what others have queued meanwhile, before a
+	// writer of the connection's own takes over.
+	maxCallerRounds = 4
 	// roundBytes and roundBatches bound what the writer combines into one write. A sub-batch
 	// that is part of it counts as sent when its context ends, so it is not too much.
 	roundBytes   = 256 << 10
@@ -24,8 +27,8 @@ type output struct {
 	err   error
 	write func(fd uintptr) bool
 
-	batches []*Batch
-	starts  []int // bytes of each batch that were written before this round
+	batches []*Batch // of this round; between rounds, those that were written in part or not at all
+	starts  []int    // bytes of each batch that were written before this round
 	pieces  [][]byte
 	merged  []byte
 }
@@ -43,39 +46,98 @@ func (o *output) try(raw syscall.RawConn, b []byte) (int, error) {
 	return o.n, err
 }
 
-// collect gathers a round. c.mu is held.
-func (c *conn) collect(partial *Batch) (more bool) {
+// byCaller reports whether a caller may write b itself: without waiting, and from one buffer.
+func (c *conn) byCaller(b *Batch) bool {
+	return c.raw != nil && len(b.large) == 0 && len(b.buf) <= maxCallerWrite
+}
+
+// callerWrite writes what is queued as far as the socket takes it at once. The rest is left to
+// the writer.
+func (c *conn) callerWrite() {
 	o := &c.out
-	o.batches, o.starts, o.pieces = o.batches[:0], o.starts[:0], o.pieces[:0]
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for range maxCallerRounds {
+		if c.err != nil || c.fresh == nil {
+			c.stopWriting()
+			return
+		}
+		if !c.byCaller(c.fresh) {
+			break
+		}
+		buf := c.gather()
+		c.mu.Unlock()
+		n, err := o.try(c.raw, buf)
+		o.distribute(int64(n))
+		c.mu.Lock()
+		if err != nil {
+			c.writeFailed(err)
+			return
+		}
+		if len(o.batches) > 0 {
+			break
+		}
+	}
+	go c.writeLoop()
+}
+
+// gather makes a round of the fresh batches that fit into one small buffer, which it returns.
+// c.mu is held.
+func (c *conn) gather() []byte {
+	o := &c.out
+	first := c.fresh
+	o.add(first, 0)
+	c.take(first)
+	if c.fresh == nil || len(first.buf) >= mergeBytes {
+		return first.buf
+	}
+	o.merged = append(o.merged[:0], first.buf...)
+	for b := c.fresh; b != nil && c.byCaller(b) && len(o.merged)+len(b.buf) <= mergeBytes; b = c.fresh {
+		o.add(b, 0)
+		c.take(b)
+		o.merged = append(o.merged, b.buf...)
+	}
+	return o.merged
+}
+
+// add makes a batch part of the round, from offset start on.
+func (o *output) add(b *Batch, start int) {
+	o.batches = append(o.batches, b)
+	o.starts = append(o.starts, start)
+}
+
+// take takes the first fresh batch for a writer. c.mu is held.
+func (c *conn) take(b *Batch) { b.taken, c.fresh = true, b.next }
+
+// collect gathers a round: what the last one left, and what is fresh. c.mu is held.
+func (c *conn) collect() (more bool) {
+	o := &c.out
+	o.starts, o.pieces = o.starts[:0], o.pieces[:0]
 	size := 0
-	add := func(b *Batch) {
+	for _, b := range o.batches {
 		start := int(b.written.Load())
-		o.batches = append(o.batches, b)
 		o.starts = append(o.starts, start)
 		o.pieces = b.pieces(o.pieces, start)
 		size += b.size - start
 	}
-	if partial != nil {
-		add(partial)
-	}
-	for b := c.fresh; b != nil && size < roundBytes && len(o.batches) < roundBatches; b = b.next {
-		add(b)
-		b.taken, c.fresh = true, b.next
+	for b := c.fresh; b != nil && size < roundBytes && len(o.batches) < roundBatches; b = c.fresh {
+		o.add(b, 0)
+		c.take(b)
+		o.pieces = b.pieces(o.pieces, 0)
+		size += b.size
 	}
 	return len(o.batches) > 0
 }
 
-// writeLoop is the writer: it writes until nothing is queued. partial is a batch whose
-// caller wrote only its beginning.
-func (c *conn) writeLoop(partial *Batch) {
+// writeLoop is the writer: it writes until nothing is queued.
+func (c *conn) writeLoop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
-		if c.err != nil || !c.collect(partial) {
+		if c.err != nil || !c.collect() {
 			c.stopWriting()
 			return
 		}
-		partial = nil
 		c.mu.Unlock()
 		n, err := c.write()
 		c.out.distribute(n)
@@ -129,14 +191,20 @@ func (o *output) writeMerged(nc net.Conn) (written int64, err error) {
 	return written, err
 }
 
-// distribute records n written bytes with the round's batches, and lets go of them.
+// distribute records n written bytes with the round's batches, and lets go of those that are
+// written as a whole.
 func (o *output) distribute(n int64) {
+	left := o.batches[:0]
 	for i, b := range o.batches {
 		part := min(n, int64(b.size-o.starts[i]))
 		b.written.Store(int64(o.starts[i]) + part)
 		n -= part
+		if o.starts[i]+int(part) < b.size {
+			left = append(left, b)
+		}
 	}
-	clear(o.batches)
+	clear(o.batches[len(left):])
+	o.batches, o.starts = left, o.starts[:0]
 	clear(o.pieces[:cap(o.pieces)])
 	if cap(o.pieces) > 2*roundBatches {
 		o.pieces = nil
