@@ -43,6 +43,12 @@ type Info struct {
 // Has reports whether the command has the flag.
 func (c *Info) Has(f Flag) bool { return c != nil && c.Flags&f != 0 }
 
+// Container reports whether calls of the command may name different ones: whether it has
+// subcommands, or is one.
+func (c *Info) Container() bool {
+	return c != nil && (len(c.subs) > 0 || strings.Contains(c.Name, " "))
+}
+
 // Step is how many arguments belong to each key of a command that may be split: 1 for MGET
 // and DEL, 2 for MSET.
 func (c *Info) Step() int {

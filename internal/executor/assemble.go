@@ -7,7 +7,7 @@ func (r *run) assemble(ctx context.Context, p *plan) (*Results, error) {
 	if err := r.nothingReached(ctx, p); err != nil {
 		return nil, err
 	}
-	out := &Results{Results: make([]Result, len(r.batch.Commands))}
+	out := newResults(len(r.batch.Commands))
 	for i := 0; i < len(p.parts); {
 		pt := &p.parts[i]
 		res := &out.Results[pt.cmd]

@@ -33,6 +33,7 @@ func (r *run) atomic(ctx context.Context, topo *slotmap.Topology) (*Results, err
 		tx.node = to.addr
 		nb := r.transaction(ctx, &tx, to)
 		results, err := r.settleAtomic(ctx, &tx, nb)
+		nb.Release()
 		if err != nil || results != nil {
 			return results, err
 		}
@@ -248,7 +249,7 @@ func (r *run) unpack(tx *part, exec resp.Frame) *Results {
 		return r.everywhere(&CommandError{Code: CodeReply, Outcome: Unknown, Node: tx.node,
 			Message: fmt.Sprintf("%s answered EXEC of %d commands with something else than an array of their replies", tx.node, want)})
 	}
-	out := &Results{Results: make([]Result, want)}
+	out := newResults(want)
 	for i := range out.Results {
 		f, _ := all.next()
 		if f.IsError() {
@@ -263,7 +264,8 @@ func (r *run) unpack(tx *part, exec resp.Frame) *Results {
 
 // everywhere makes one error the result of every command.
 func (r *run) everywhere(err *CommandError) *Results {
-	out := &Results{Results: make([]Result, len(r.batch.Commands)), Failed: len(r.batch.Commands)}
+	out := newResults(len(r.batch.Commands))
+	out.Failed = len(out.Results)
 	for i := range out.Results {
 		out.Results[i].Err = err
 	}

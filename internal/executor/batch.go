@@ -32,6 +32,8 @@ type Results struct {
 	// Budget is what the replies take of [Config.Replies]. Whoever has the results releases it
 	// when the frames, and what was made of them, are no longer needed.
 	Budget *node.Budget
+
+	list *[]Result // what Results came from
 }
 
 // Result is what came of one command: exactly one of Frame and Err is set.

@@ -2,7 +2,6 @@ package executor
 
 import (
 	"context"
-	"errors"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -19,6 +18,9 @@ type sent struct {
 	index []int32
 	// panicked is a defect met while sending; the batch then proves nothing.
 	panicked *PanicError
+	// node and to are where it is sent.
+	node *node.Node
+	to   node.Target
 }
 
 // state returns what is known of the i-th part of the group.
@@ -37,55 +39,95 @@ var (
 
 // dispatch sends every group to its node at once and waits for all of them. Groups that only
 // retry are given up at end, the others at the end of ctx; each then tells what it knows.
+//
+// Groups for which a connection is at hand are queued and waited for by this goroutine; only
+// the others have one of their own, for what they have to wait for first.
 func (r *run) dispatch(ctx context.Context, end time.Time, p *plan, groups []group) []sent {
-	round := make([]sent, len(groups))
-	var wg sync.WaitGroup
+	sending := make([]sent, len(groups))
+	retried := false
+	for i := range groups {
+		s := &sending[i]
+		s.group = &groups[i]
+		retried = retried || s.retried
+		r.guard(s, func() { s.encode(r, p) })
+		if s.panicked != nil {
+			return sending[:i+1]
+		}
+	}
+	var softEnd <-chan time.Time
+	if retried {
+		timer := time.NewTimer(time.Until(end))
+		defer timer.Stop()
+		softEnd = timer.C
+	}
+	var others []*sent
+	for i := range sending {
+		s := &sending[i]
+		s.node = r.cfg.Pool.Get(s.addr)
+		s.to = node.Target{Class: s.class(r, p), Replica: s.replica}
+		if s.to.Class == node.Ordinary && (s.batch.Bytes() > r.cfg.BulkBytes || s.batch.Len() > r.cfg.BulkCommands) {
+			s.to.Class = node.Bulk
+		}
+		if !r.round.Start(s.node, s.to, s.batch, s.retried) {
+			others = append(others, s)
+		}
+	}
+	r.round.Flush()
+	if len(others) > 0 {
+		r.sendOthers(ctx, end, softEnd, others, len(others) == len(sending))
+	} else {
+		r.round.Wait(ctx, softEnd)
+	}
+	for i := range sending {
+		if sending[i].batch.Held() {
+			r.keep()
+		}
+	}
+	return sending
+}
+
+// sendOthers carries out the groups that could not be queued at once, and waits for them and
+// for the round. A batch over a limit fails as a whole, so it ends the others too.
+func (r *run) sendOthers(ctx context.Context, end time.Time, softEnd <-chan time.Time, others []*sent, all bool) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	soft, cancelSoft := context.WithDeadline(ctx, end)
 	defer cancelSoft()
-	for i := range groups {
-		s := &round[i]
-		s.group = &groups[i]
+	send := func(s *sent) {
 		within := ctx
 		if s.retried {
 			within = soft
 		}
-		if i == len(groups)-1 {
-			r.send(within, p, s, cancel) // the last one needs no goroutine of its own
-			continue
+		r.guard(s, func() { s.node.Do(within, s.to, s.batch) })
+		if s.panicked != nil || r.budget.Exceeded() {
+			cancel()
 		}
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			r.send(within, p, s, cancel)
-		}()
+	}
+	var wg sync.WaitGroup
+	for i, s := range others {
+		if all && i == len(others)-1 {
+			send(s) // the last one needs no goroutine of its own
+			break
+		}
+		wg.Go(func() { send(s) })
+	}
+	if !all {
+		r.round.Wait(ctx, softEnd)
+		if r.budget.Exceeded() {
+			cancel()
+		}
 	}
 	wg.Wait()
-	return round
 }
 
-// send carries out one group. A batch over a limit fails as a whole, so it ends the others too.
-func (r *run) send(ctx context.Context, p *plan, s *sent, cancelRound context.CancelFunc) {
+// guard runs a step of sending a group. A panic in it is kept for the group.
+func (r *run) guard(s *sent, step func()) {
 	defer func() {
 		if v := recover(); v != nil {
 			s.panicked = &PanicError{Value: v, Stack: debug.Stack()}
-			cancelRound()
 		}
 	}()
-	s.encode(r, p)
-	class := s.class(r, p)
-	if class == node.Ordinary && (s.batch.Bytes() > r.cfg.BulkBytes || s.batch.Len() > r.cfg.BulkCommands) {
-		class = node.Bulk
-	}
-	r.cfg.Pool.Get(s.addr).Do(ctx, node.Target{Class: class, Replica: s.replica}, s.batch)
-	if s.batch.Held() {
-		r.keep()
-	}
-	var limit *node.LimitError
-	if errors.As(s.batch.Err(), &limit) {
-		cancelRound()
-	}
+	step()
 }
 
 // class returns the class of connection that the group's commands need.

@@ -100,6 +100,7 @@ func (e *Executor) Execute(ctx context.Context, b Batch, o options.Options) (*Re
 	defer cancel()
 	r := &run{
 		Executor: e,
+		scratch:  scratches.Get().(*scratch),
 		batch:    b,
 		opts:     o,
 		start:    start,
@@ -114,11 +115,12 @@ func (e *Executor) Execute(ctx context.Context, b Batch, o options.Options) (*Re
 	}()
 	r.deadline, _ = ctx.Deadline()
 	results, err := r.execute(ctx)
+	if err == nil && o.RaiseOnError && results.Failed > 0 {
+		err = r.raise(results)
+	}
+	r.recycle()
 	if err != nil {
 		return nil, err
-	}
-	if o.RaiseOnError && results.Failed > 0 {
-		return nil, r.raise(results)
 	}
 	results.Budget, held = r.budget, true
 	return results, nil

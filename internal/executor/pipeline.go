@@ -12,7 +12,8 @@ import (
 // pipeline carries out a batch that is not atomic, in rounds: each sends what is unsettled
 // and due, until nothing is.
 func (r *run) pipeline(ctx context.Context, topo *slotmap.Topology) (*Results, error) {
-	p, at, err := planPipeline(r.batch.Commands, r.items, topo, r.route.given())
+	p, at, err := planPipeline(r.parts, r.batch.Commands, r.items, topo, r.route.given())
+	r.parts = p.parts // for the next batch
 	if err != nil {
 		return nil, r.invalid(at, "ROUTE_REQUIRED", fmt.Sprintf("%s walks one node's keys, so on a cluster it needs a route (cluster_options.route)", r.items[at].name(r.batch.Commands[at])))
 	}
@@ -24,6 +25,9 @@ func (r *run) pipeline(ctx context.Context, topo *slotmap.Topology) (*Results, e
 		round := r.dispatch(ctx, end, &p, groups)
 		if err := r.settle(ctx, &p, round); err != nil {
 			return nil, err
+		}
+		for i := range round {
+			round[i].batch.Release()
 		}
 		due, pending := p.next()
 		if !pending {

@@ -2,6 +2,7 @@ package executor
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/valkeybatch/valkeybatch/internal/command"
 	"github.com/valkeybatch/valkeybatch/internal/slotmap"
@@ -18,10 +19,10 @@ type plan struct {
 // errNeedsRoute says that a command has no meaning on a cluster as a whole.
 var errNeedsRoute = errors.New("needs a route")
 
-// planPipeline makes the plan of a pipeline. It is a pure function of its arguments. The
-// index of a command that cannot be planned comes with the error.
-func planPipeline(commands [][][]byte, items []item, topo *slotmap.Topology, routed bool) (plan, int, error) {
-	p := plan{parts: make([]part, 0, len(commands))}
+// planPipeline makes the plan of a pipeline. It is a pure function of its arguments, of which
+// room is memory for the parts. The index of a command that cannot be planned comes with the error.
+func planPipeline(room []part, commands [][][]byte, items []item, topo *slotmap.Topology, routed bool) (plan, int, error) {
+	p := plan{parts: slices.Grow(room[:0], len(commands))}
 	whole := !topo.IsCluster() || routed
 	var split splitter
 	for i, args := range commands {

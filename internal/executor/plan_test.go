@@ -51,7 +51,7 @@ func itemsOf(commands [][][]byte) []item {
 func planned(t *testing.T, topo *slotmap.Topology, rt route, lines ...string) map[string][]string {
 	t.Helper()
 	commands := cmds(lines...)
-	p, at, err := planPipeline(commands, itemsOf(commands), topo, rt.given())
+	p, at, err := planPipeline(nil, commands, itemsOf(commands), topo, rt.given())
 	if err != nil {
 		t.Fatalf("planPipeline: command %d: %v", at, err)
 	}
@@ -193,7 +193,7 @@ func TestPlan(t *testing.T) {
 
 func TestPlanNeedsRoute(t *testing.T) {
 	commands := cmds("GET a", "SCAN 0")
-	_, at, err := planPipeline(commands, itemsOf(commands), threeShards, false)
+	_, at, err := planPipeline(nil, commands, itemsOf(commands), threeShards, false)
 	if err != errNeedsRoute || at != 1 {
 		t.Errorf("planPipeline = command %d, %v, want command 1, %v", at, err, errNeedsRoute)
 	}
@@ -209,7 +209,7 @@ func TestPlanUnservedSlot(t *testing.T) {
 
 func TestAssignFollowsTrouble(t *testing.T) {
 	commands := cmds("GET a", "GET b", "DBSIZE", "TIME")
-	p, _, err := planPipeline(commands, itemsOf(commands), threeShards, false)
+	p, _, err := planPipeline(nil, commands, itemsOf(commands), threeShards, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +244,7 @@ func FuzzPlan(f *testing.F) {
 		}
 		for _, topo := range []*slotmap.Topology{threeShards, slotmap.Standalone("s:1")} {
 			items := itemsOf(whole)
-			p, at, err := planPipeline(whole, items, topo, false)
+			p, at, err := planPipeline(nil, whole, items, topo, false)
 			if err != nil {
 				if at < 0 || at >= len(whole) {
 					t.Fatalf("error for command %d of %d", at, len(whole))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -54,14 +55,21 @@ func (it item) scripted() bool { return it.info.ErrorsUntrusted() }
 // prepare looks up and checks every command, so that whatever is wrong with the batch is
 // found before anything of it is sent.
 func (r *run) prepare(ctx context.Context) error {
-	r.items = make([]item, len(r.batch.Commands))
+	r.items = slices.Grow(r.items[:0], len(r.batch.Commands))[:len(r.batch.Commands)]
 	table := r.cfg.Commands.Table()
-	var keys []int
+	var last *command.Info // the command before, if all that is said of it holds for its namesakes
+	var lastName []byte
 	for i, args := range r.batch.Commands {
 		if len(args) == 0 || len(args[0]) == 0 {
 			return r.invalid(i, "EMPTY_COMMAND", "the command has no name")
 		}
 		it := &r.items[i]
+		if last != nil && bytes.Equal(args[0], lastName) {
+			it.info, it.slot, it.otherSlot = last, keyless, keyless
+			r.place(it, args)
+			continue
+		}
+		last = nil
 		info, ok := table.Lookup(args)
 		if !ok {
 			name, container := table.Unknown(args)
@@ -89,18 +97,26 @@ func (r *run) prepare(ctx context.Context) error {
 		if err := r.permit(i, info); err != nil {
 			return err
 		}
-		switch {
-		case info.Blocks(args):
-			it.class, r.apart = node.Blocking, true
-		case info.RunsScript(), it.selects:
-			it.class, r.apart = node.Exclusive, true
+		if !it.selects && !info.Container() {
+			last, lastName = info, args[0]
 		}
-		if r.cluster {
-			keys = it.locate(args, keys[:0])
-			it.splits = it.otherSlot != keyless && info.Request == command.MultiShard
-		}
+		r.place(it, args)
 	}
 	return nil
+}
+
+// place finds out on which connection and in which slots a command belongs.
+func (r *run) place(it *item, args [][]byte) {
+	switch {
+	case it.info.Blocks(args):
+		it.class, r.apart = node.Blocking, true
+	case it.info.RunsScript(), it.selects:
+		it.class, r.apart = node.Exclusive, true
+	}
+	if r.cluster {
+		r.keys = it.locate(args, r.keys[:0])
+		it.splits = it.otherSlot != keyless && it.info.Request == command.MultiShard
+	}
 }
 
 // unknownCommand is the error of a command that the deployment does not know, in the words

@@ -14,6 +14,8 @@ import (
 // run is one batch on its way.
 type run struct {
 	*Executor
+	// scratch holds, among others, items: what prepare found out of each command, by index.
+	*scratch
 	batch    Batch
 	opts     options.Options
 	start    time.Time
@@ -21,8 +23,6 @@ type run struct {
 	// timeout is the time that the batch was given: its own, or its caller's where that is less.
 	timeout time.Duration
 	budget  *node.Budget
-	// items says of each command what prepare found out, by index.
-	items []item
 	// cluster is whether the deployment is a cluster.
 	cluster bool
 	// route is the caller's choice of node, resolved anew each round.

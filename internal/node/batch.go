@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 
@@ -14,9 +15,8 @@ const LargeArg = 16<<10 + 1
 // Batch is one sub-batch: commands written back to back on one connection, and what came of
 // each. It is filled by one goroutine, carried out by one Node.Do, and read after that.
 type Batch struct {
-	buf    []byte
-	pooled *[]byte // what buf came from, to be given back
-	large  []largeArg
+	buf   []byte
+	large []largeArg
 	// ends[i] is the offset in the encoded stream at which command i ends.
 	ends  []int
 	size  int
@@ -28,13 +28,14 @@ type Batch struct {
 
 	// The rest belongs to the connection while the batch is in flight; what its mutex guards
 	// is marked so.
-	next, prev *Batch        // guarded: the connection's queue
-	taken      bool          // guarded: a writer began with it
-	settled    bool          // guarded: the outcome below is final
-	written    atomic.Int64  // bytes given to the socket; set by the writer
-	answered   atomic.Int64  // replies stored; set by the reader
-	discard    atomic.Bool   // further replies are dropped
-	done       chan struct{} // closed when settled
+	next, prev *Batch       // guarded: the connection's queue
+	taken      bool         // guarded: a writer began with it
+	settled    bool         // guarded: the outcome below is final
+	written    atomic.Int64 // bytes given to the socket; set by the writer
+	answered   atomic.Int64 // replies stored; set by the reader
+	discard    atomic.Bool  // further replies are dropped
+	round      *Round       // whoever waits for it
+	own        Round        // for one who waits for nothing else
 
 	// The outcome.
 	got  int // replies received
@@ -48,19 +49,67 @@ type largeArg struct {
 	arg []byte
 }
 
-// buffers recycles encoding buffers whose bytes are all with the server.
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
+// batches recycles sub-batches of which everything is known and written.
+var batches = sync.Pool{New: func() any { return new(Batch) }}
 
-// maxPooled is the largest buffer worth keeping, in bytes.
-const maxPooled = 1 << 20
+// maxPooledBytes and maxPooledCommands are the largest sub-batch whose memory is worth keeping.
+const (
+	maxPooledBytes    = 1 << 20
+	maxPooledCommands = 32 << 10
+)
 
 // NewBatch returns an empty sub-batch with room for so many commands. The budget may be shared
 // with other sub-batches; nil for no bound.
 func NewBatch(commands int, budget *Budget) *Batch {
-	b := &Batch{budget: budget, pooled: buffers.Get().(*[]byte), done: make(chan struct{})}
-	b.buf = (*b.pooled)[:0]
-	b.ends = make([]int, 0, commands)
+	b := batches.Get().(*Batch)
+	b.budget = budget
+	if cap(b.ends) < commands {
+		b.ends = make([]int, 0, commands)
+	}
 	return b
+}
+
+// Release gives the sub-batch's memory back for others, if nobody can touch it any more. Its
+// replies stay valid, but not the sub-batch itself.
+func (b *Batch) Release() {
+	if b.err != nil || b.got != len(b.ends) || b.written.Load() != int64(b.size) ||
+		cap(b.buf) > maxPooledBytes || cap(b.ends) > maxPooledCommands {
+		return
+	}
+	clear(b.replies)
+	clear(b.large)
+	b.buf, b.large, b.ends, b.replies = b.buf[:0], b.large[:0], b.ends[:0], b.replies[:0]
+	b.size, b.count, b.restores, b.budget = 0, 0, false, nil
+	b.next, b.prev, b.taken, b.settled, b.round = nil, nil, false, false, nil
+	b.written.Store(0)
+	b.answered.Store(0)
+	b.got, b.sent = 0, 0
+	batches.Put(b)
+}
+
+// join makes r the one that waits for the sub-batch.
+func (b *Batch) join(r *Round) {
+	r.init()
+	b.round = r
+	r.left.Add(1)
+}
+
+// part undoes join for a sub-batch that was not queued.
+func (b *Batch) part() {
+	b.round.left.Add(-1)
+	b.round = nil
+}
+
+// wait waits until the sub-batch is settled. It returns the context's error when that ends first.
+func (b *Batch) wait(ctx context.Context) error {
+	for b.round.left.Load() > 0 {
+		select {
+		case <-b.round.wake:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // Add encodes one more command. Arguments of LargeArg bytes and more are not copied: they must
@@ -145,21 +194,9 @@ func (b *Batch) Err() error { return b.err }
 // refuse settles a batch of which nothing was sent.
 func (b *Batch) refuse(err error) { b.err = err }
 
-// recycle gives the buffer back once no writer can touch it any more.
-func (b *Batch) recycle() {
-	if b.pooled == nil || b.written.Load() != int64(b.size) {
-		return
-	}
-	if cap(b.buf) <= maxPooled {
-		*b.pooled = b.buf[:0]
-		buffers.Put(b.pooled)
-	}
-	b.buf, b.pooled, b.large = nil, nil, nil
-}
-
 // Held reports, after Do, whether a connection may still read arguments of the sub-batch from
 // where they are.
-func (b *Batch) Held() bool { return len(b.large) > 0 }
+func (b *Batch) Held() bool { return len(b.large) > 0 && b.written.Load() != int64(b.size) }
 
 // pieces appends the encoded stream from offset skip on, piece by piece.
 func (b *Batch) pieces(dst [][]byte, skip int) [][]byte {

@@ -107,10 +107,38 @@ func (c *conn) neverRead(err error) {
 	c.mu.Unlock()
 }
 
-// enqueue puts a batch into the queue and writes it if nobody else is writing. c.mu is held
-// and is released.
-func (c *conn) enqueue(b *Batch) {
-	b.replies = make([]resp.Frame, len(b.ends))
+// turn is a caller's turn at writing what is queued on a connection. The zero turn is nobody's.
+type turn struct {
+	c    *conn
+	busy bool
+}
+
+// write takes the turn. When others are waiting for replies, more is likely to be queued in a
+// moment: one write then does for all of it, and the server reads and answers it together.
+func (t turn) write() {
+	if t.busy {
+		runtime.Gosched()
+	}
+	t.now()
+}
+
+// now takes the turn at once.
+func (t turn) now() {
+	if t.c != nil {
+		t.c.callerWrite()
+	}
+}
+
+// enqueue puts a batch into the queue. When nobody is writing it is the caller's turn to, which
+// others who queue now rely on. c.mu is held and is released.
+func (c *conn) enqueue(b *Batch) turn {
+	if b.round == nil {
+		b.join(&b.own)
+	}
+	if cap(b.replies) < len(b.ends) {
+		b.replies = make([]resp.Frame, len(b.ends))
+	}
+	b.replies = b.replies[:len(b.ends)]
 	b.prev, b.next = c.tail, nil
 	if c.tail == nil {
 		c.head, c.busy = b, clock()
@@ -123,22 +151,17 @@ func (c *conn) enqueue(b *Batch) {
 	}
 	if c.writing {
 		c.mu.Unlock()
-		return
+		return turn{}
 	}
 	c.writing = true
-	if !c.byCaller(b) {
-		c.mu.Unlock()
-		go c.writeLoop()
-		return
-	}
-	busy := c.head != b
+	t := turn{c: c, busy: c.head != b}
+	byCaller := c.byCaller(b)
 	c.mu.Unlock()
-	if busy {
-		// Others are waiting for replies, so more is likely to be queued in a moment: one write
-		// then does for all of it, and the server reads and answers it together.
-		runtime.Gosched()
+	if !byCaller {
+		go c.writeLoop()
+		return turn{}
 	}
-	c.callerWrite()
+	return t
 }
 
 // unlink takes a batch out of the queue. c.mu is held.
@@ -167,7 +190,7 @@ func (b *Batch) settle(got, sent int, err error) {
 	}
 	b.settled = true
 	b.got, b.sent, b.err = got, sent, err
-	close(b.done)
+	b.round.settled() // b may be another's from here on
 }
 
 // abandon settles a batch whose context has ended. It is taken out of the queue when no writer

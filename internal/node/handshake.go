@@ -187,10 +187,8 @@ func handshakeFailed(addr string, err error) error {
 
 // awaitOrClose waits for a batch and closes the connection when the context ends first.
 func (c *conn) awaitOrClose(ctx context.Context, b *Batch) {
-	select {
-	case <-b.done:
-	case <-ctx.Done():
-		c.close(interrupted(c.addr, "waiting for replies", ctx.Err()))
-		<-b.done
+	if err := b.wait(ctx); err != nil {
+		c.close(interrupted(c.addr, "waiting for replies", err))
+		_ = b.wait(context.Background()) // closing settles it
 	}
 }

@@ -47,10 +47,8 @@ func (l *link) do(ctx context.Context, b *Batch) {
 			l.replace(c)
 			continue
 		}
-		select {
-		case <-b.done:
-		case <-ctx.Done():
-			c.abandon(b, interrupted(c.addr, "waiting for replies", ctx.Err()))
+		if err := b.wait(ctx); err != nil {
+			c.abandon(b, interrupted(c.addr, "waiting for replies", err))
 		}
 		return
 	}

@@ -66,7 +66,11 @@ func (n *Node) Do(ctx context.Context, t Target, b *Batch) {
 	default:
 		n.links[0][kindOf(t.Replica)].do(ctx, b)
 	}
-	b.recycle()
+	n.finished(b)
+}
+
+// finished takes note of what came of a sub-batch.
+func (n *Node) finished(b *Batch) {
 	if b.err == nil && n.gate.answered() {
 		n.pool.cfg.Logger.Info("a node can be reached again", "node", n.addr)
 	}

@@ -188,10 +188,15 @@ func (r *reader) limit(err *LimitError) {
 	b.discard.Store(true)
 	b.answered.Store(int64(r.got))
 	r.c.mu.Lock()
-	b.settle(r.got, b.size, err)
+	defer r.c.mu.Unlock()
+	if !b.settled {
+		round := b.round
+		round.limited.Store(true) // before it is settled: the waiter may then be gone at once
+		b.settle(r.got, b.size, err)
+		round.nudge()
+	}
 	if r.got < len(b.ends) {
 		r.c.retireLocked()
 		r.c.closeDeserted()
 	}
-	r.c.mu.Unlock()
 }

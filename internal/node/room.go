@@ -69,6 +69,18 @@ func (r *room) leave(w *waiter) {
 	}
 }
 
+// start queues a batch if there is room for it at once. The turn is the caller's to take.
+func (c *conn) start(b *Batch) (t turn, ok bool) {
+	size := int64(b.size)
+	c.mu.Lock()
+	if c.err != nil || c.retired || len(c.room.line) > 0 || !c.room.fits(size) {
+		c.mu.Unlock()
+		return turn{}, false
+	}
+	c.room.take(size)
+	return c.enqueue(b), true
+}
+
 // submit queues a batch, waiting for room if need be. It reports false when the connection
 // takes nothing any more, and an error when the context ended; the batch was not queued then.
 func (c *conn) submit(ctx context.Context, b *Batch) (bool, error) {
@@ -80,7 +92,7 @@ func (c *conn) submit(ctx context.Context, b *Batch) (bool, error) {
 	}
 	if len(c.room.line) == 0 && c.room.fits(size) {
 		c.room.take(size)
-		c.enqueue(b)
+		c.enqueue(b).write()
 		return true, nil
 	}
 	w := &waiter{size: size, ready: make(chan struct{})}
@@ -98,7 +110,7 @@ func (c *conn) submit(ctx context.Context, b *Batch) (bool, error) {
 		c.room.leave(w)
 		c.givenUp()
 	case w.in && c.err == nil:
-		c.enqueue(b)
+		c.enqueue(b).write()
 		return true, nil
 	}
 	c.mu.Unlock()

@@ -196,12 +196,13 @@ func (o *output) writeMerged(nc net.Conn) (written int64, err error) {
 func (o *output) distribute(n int64) {
 	left := o.batches[:0]
 	for i, b := range o.batches {
-		part := min(n, int64(b.size-o.starts[i]))
-		b.written.Store(int64(o.starts[i]) + part)
+		rest := int64(b.size - o.starts[i])
+		part := min(n, rest)
 		n -= part
-		if o.starts[i]+int(part) < b.size {
+		if part < rest {
 			left = append(left, b)
 		}
+		b.written.Store(int64(o.starts[i]) + part) // b may be another's once all is written
 	}
 	clear(o.batches[len(left):])
 	o.batches, o.starts = left, o.starts[:0]

@@ -98,7 +98,9 @@ func (s *Service) ExecuteBatch(ctx context.Context, in *wire.Request) (*wire.Res
 	if err != nil {
 		return nil, s.statusError(ctx, batch, err)
 	}
-	return wire.NewResponse(batch, results), nil
+	resp := wire.NewResponse(batch, results)
+	results.Release()
+	return resp, nil
 }
 
 // admit holds a request to the limits and takes its place among those in flight, which
