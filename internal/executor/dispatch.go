@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,7 +44,9 @@ var (
 // Groups for which a connection is at hand are queued and waited for by this goroutine; only
 // the others have one of their own, for what they have to wait for first.
 func (r *run) dispatch(ctx context.Context, end time.Time, p *plan, groups []group) []sent {
-	sending := make([]sent, len(groups))
+	clear(r.sent)
+	r.sent = slices.Grow(r.sent[:0], len(groups))[:len(groups)]
+	sending := r.sent
 	retried := false
 	for i := range groups {
 		s := &sending[i]
@@ -76,7 +79,7 @@ func (r *run) dispatch(ctx context.Context, end time.Time, p *plan, groups []gro
 	if len(others) > 0 {
 		r.sendOthers(ctx, end, softEnd, others, len(others) == len(sending))
 	} else {
-		r.round.Wait(ctx, softEnd)
+		r.awaitRound(softEnd)
 	}
 	for i := range sending {
 		if sending[i].batch.Held() {
@@ -112,12 +115,23 @@ func (r *run) sendOthers(ctx context.Context, end time.Time, softEnd <-chan time
 		wg.Go(func() { send(s) })
 	}
 	if !all {
-		r.round.Wait(ctx, softEnd)
+		r.round.Wait(ctx, softEnd, nil)
 		if r.budget.Exceeded() {
 			cancel()
 		}
 	}
 	wg.Wait()
+}
+
+// awaitRound waits for the round, until the caller gives up or the time of the batch is up.
+func (r *run) awaitRound(softEnd <-chan time.Time) {
+	if r.timer == nil {
+		r.timer = time.NewTimer(time.Until(r.deadline))
+	} else {
+		r.timer.Reset(time.Until(r.deadline))
+	}
+	r.round.Wait(r.caller, softEnd, r.timer.C)
+	r.timer.Stop()
 }
 
 // guard runs a step of sending a group. A panic in it is kept for the group.

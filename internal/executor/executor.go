@@ -92,29 +92,32 @@ func (e *Executor) Execute(ctx context.Context, b Batch, o options.Options) (*Re
 		return &Results{}, nil
 	}
 	start := time.Now()
-	timeout := o.Timeout
-	if deadline, ok := ctx.Deadline(); ok {
-		timeout = min(timeout, deadline.Sub(start))
+	deadline := start.Add(o.Timeout)
+	if end, ok := ctx.Deadline(); ok && end.Before(deadline) {
+		deadline = end
 	}
-	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
-	defer cancel()
-	r := &run{
+	within := &deadlineContext{Context: ctx, deadline: deadline}
+	defer within.stop()
+	s := scratches.Get().(*scratch)
+	r := &s.run
+	*r = run{
 		Executor: e,
-		scratch:  scratches.Get().(*scratch),
+		scratch:  s,
 		batch:    b,
 		opts:     o,
 		start:    start,
-		timeout:  timeout,
+		deadline: deadline,
+		caller:   ctx,
+		timeout:  deadline.Sub(start),
 		budget:   node.NewBudget(e.cfg.MaxReplyBytes).Within(e.cfg.Replies),
 	}
-	held := false // by the results
+	budget, held := r.budget, false // by the results
 	defer func() {
 		if !held {
-			r.budget.Release()
+			budget.Release()
 		}
 	}()
-	r.deadline, _ = ctx.Deadline()
-	results, err := r.execute(ctx)
+	results, err := r.execute(within)
 	if err == nil && o.RaiseOnError && results.Failed > 0 {
 		err = r.raise(results)
 	}
@@ -122,7 +125,7 @@ func (e *Executor) Execute(ctx context.Context, b Batch, o options.Options) (*Re
 	if err != nil {
 		return nil, err
 	}
-	results.Budget, held = r.budget, true
+	results.Budget, held = budget, true
 	return results, nil
 }
 

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"slices"
 	"time"
 
 	"github.com/valkeybatch/valkeybatch/internal/slotmap"
@@ -16,24 +17,43 @@ type group struct {
 	retried bool
 }
 
-// assign groups the parts that are due by the node they are to be sent to. It is a pure
-// function of its arguments. turn chooses among equal nodes. Parts for which the topology
-// has no node at all come back in lost.
-func assign(p *plan, topo *slotmap.Topology, rt route, turn int, now time.Time) (groups []group, lost []int32) {
-	var (
-		index   map[string]int // built only for many groups
-		last    = -1
-		routed  target
-		hasNode bool
-	)
+// assigner groups parts by node. Its memory is used again from round to round; the groups of
+// one round are valid until the next.
+type assigner struct {
+	groups []group
+	// byShard holds, per shard of the topology, the index of the group for its primary, or -1.
+	byShard []int32
+}
+
+// assign groups the parts that are due by the node they are to be sent to. But for its memory
+// it is a pure function of its arguments. turn chooses among equal nodes. Parts for which the
+// topology has no node at all come back in lost.
+func (a *assigner) assign(p *plan, topo *slotmap.Topology, rt route, turn int, now time.Time) (groups []group, lost []int32) {
+	var routed target
+	hasNode := false
 	if rt.given() {
 		routed, hasNode = rt.target(topo, 0)
 	}
+	a.groups = a.groups[:0]
+	a.byShard = slices.Grow(a.byShard[:0], topo.Shards())[:topo.Shards()]
+	for i := range a.byShard {
+		a.byShard[i] = -1
+	}
 	free := freeNode(p, topo, turn)
+	last := -1
 	for i := range p.parts {
 		pt := &p.parts[i]
 		if pt.done || (pt.trouble != nil && pt.trouble.due.After(now)) {
 			continue
+		}
+		shard := -1
+		if pt.slot != keyless && pt.trouble == nil && !rt.given() {
+			// The way of nearly every part.
+			if shard = topo.Shard(uint16(pt.slot)); shard >= 0 && a.byShard[shard] >= 0 {
+				last = int(a.byShard[shard])
+				a.add(last, p, i)
+				continue
+			}
 		}
 		var to target
 		ok := true
@@ -68,50 +88,46 @@ func assign(p *plan, topo *slotmap.Topology, rt route, turn int, now time.Time) 
 			lost = append(lost, int32(i))
 			continue
 		}
-		if last < 0 || groups[last].target != to {
-			last = find(groups, index, to)
+		if last < 0 || a.groups[last].target != to {
+			last = a.find(to)
 		}
 		if last < 0 {
-			last = len(groups)
-			groups = append(groups, group{target: to, retried: true})
-			if index == nil && len(groups) > 8 {
-				index = make(map[string]int)
-				for g := range groups {
-					index[groups[g].key()] = g
-				}
-			} else if index != nil {
-				index[to.key()] = last
-			}
+			last = a.open(to, max(8, (len(p.parts)-i)/max(1, len(topo.Primaries()))+8))
 		}
-		g := &groups[last]
-		if g.parts == nil {
-			g.parts = make([]int32, 0, max(8, (len(p.parts)-i)/max(1, len(topo.Primaries()))+8))
+		if shard >= 0 {
+			a.byShard[shard] = int32(last)
 		}
-		g.parts = append(g.parts, int32(i))
-		g.retried = g.retried && pt.trouble != nil && pt.trouble.last != nil
-		pt.node = to.addr
+		a.add(last, p, i)
 	}
-	return groups, lost
+	return a.groups, lost
 }
 
-// key tells targets apart in a map.
-func (t target) key() string {
-	if t.replica {
-		return t.addr + " replica"
+// open begins a group with room for so many parts and returns its index.
+func (a *assigner) open(to target, room int) int {
+	n := len(a.groups)
+	var parts []int32
+	if n < cap(a.groups) {
+		parts = a.groups[:n+1][n].parts[:0] // of a round before
 	}
-	return t.addr
+	if cap(parts) == 0 {
+		parts = make([]int32, 0, room)
+	}
+	a.groups = append(a.groups, group{target: to, parts: parts, retried: true})
+	return n
+}
+
+// add puts part i into a group.
+func (a *assigner) add(n int, p *plan, i int) {
+	g, pt := &a.groups[n], &p.parts[i]
+	g.parts = append(g.parts, int32(i))
+	g.retried = g.retried && pt.trouble != nil && pt.trouble.last != nil
+	pt.node = g.addr
 }
 
 // find returns the index of the group for a target, or -1.
-func find(groups []group, index map[string]int, to target) int {
-	if index != nil {
-		if i, ok := index[to.key()]; ok {
-			return i
-		}
-		return -1
-	}
-	for i := range groups {
-		if groups[i].target == to {
+func (a *assigner) find(to target) int {
+	for i := range a.groups {
+		if a.groups[i].target == to {
 			return i
 		}
 	}

@@ -20,7 +20,7 @@ func (r *run) pipeline(ctx context.Context, topo *slotmap.Topology) (*Results, e
 	end := r.end()
 	for {
 		r.newRound()
-		groups, lost := assign(&p, topo, r.route, r.route.turn, time.Now())
+		groups, lost := r.assign(&p, topo, r.route, r.route.turn, time.Now())
 		r.settleLost(&p, lost)
 		round := r.dispatch(ctx, end, &p, groups)
 		if err := r.settle(ctx, &p, round); err != nil {

@@ -55,7 +55,7 @@ func planned(t *testing.T, topo *slotmap.Topology, rt route, lines ...string) ma
 	if err != nil {
 		t.Fatalf("planPipeline: command %d: %v", at, err)
 	}
-	groups, lost := assign(&p, topo, rt, 0, time.Now())
+	groups, lost := new(assigner).assign(&p, topo, rt, 0, time.Now())
 	if len(lost) > 0 {
 		t.Fatalf("assign left parts %v without a node", lost)
 	}
@@ -66,7 +66,7 @@ func planned(t *testing.T, topo *slotmap.Topology, rt route, lines ...string) ma
 			for _, arg := range p.parts[i].args {
 				words = append(words, string(arg))
 			}
-			got[g.key()] = append(got[g.key()], strings.Join(words, " "))
+			got[groupName(g)] = append(got[groupName(g)], strings.Join(words, " "))
 		}
 	}
 	return got
@@ -219,7 +219,7 @@ func TestAssignFollowsTrouble(t *testing.T) {
 	p.parts[2].finish([]byte(":1\r\n"))            // DBSIZE of p1 is done
 	p.parts[3].troubled().attempts = 1             // DBSIZE of p2 follows its shard
 	moved := threeShards.WithMoved(5461, "r2:1")   // p2's replica was promoted
-	groups, lost := assign(&p, moved, route{}, 0, now)
+	groups, lost := new(assigner).assign(&p, moved, route{}, 0, now)
 	got := make(map[string][]int32)
 	for _, g := range groups {
 		got[g.addr] = append(got[g.addr], g.parts...)
@@ -254,7 +254,7 @@ func FuzzPlan(f *testing.F) {
 			if topo.IsCluster() {
 				checkPlan(t, whole, items, &p)
 			}
-			groups, lost := assign(&p, topo, route{}, 0, time.Now())
+			groups, lost := new(assigner).assign(&p, topo, route{}, 0, time.Now())
 			n := len(lost)
 			for i := range p.parts {
 				if p.parts[i].done {
@@ -308,4 +308,12 @@ func checkPlan(t *testing.T, commands [][][]byte, items []item, p *plan) {
 	if next != len(commands) {
 		t.Fatalf("%d of %d commands planned", next, len(commands))
 	}
+}
+
+// groupName names a group's target.
+func groupName(g group) string {
+	if g.replica {
+		return g.addr + " replica"
+	}
+	return g.addr
 }

@@ -3,7 +3,6 @@ package executor
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/valkeybatch/valkeybatch/internal/node"
@@ -20,6 +19,8 @@ type run struct {
 	opts     options.Options
 	start    time.Time
 	deadline time.Time
+	// caller is the caller's context, which ends when the caller gives up.
+	caller context.Context
 	// timeout is the time that the batch was given: its own, or its caller's where that is less.
 	timeout time.Duration
 	budget  *node.Budget
@@ -34,8 +35,6 @@ type run struct {
 	stale bool
 	// looked is whether a redirect of this round to an unknown node has had the topology read anew.
 	looked bool
-	// held runs once when arguments are held beyond the batch.
-	held sync.Once
 	// dues holds when what failed in this round may be sent again, by number of failures.
 	dues [maxSteps + 1]time.Time
 }
@@ -67,11 +66,9 @@ func (r *run) execute(ctx context.Context) (*Results, error) {
 
 // keep tells the owner of the arguments that a connection may still read them.
 func (r *run) keep() {
-	r.held.Do(func() {
-		if r.batch.Owner != nil {
-			r.batch.Owner.Keep()
-		}
-	})
+	if r.batch.Owner != nil {
+		r.batch.Owner.Keep()
+	}
 }
 
 // kindOf names the kind of a topology's deployment.

@@ -3,6 +3,7 @@ package executor
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/valkeybatch/valkeybatch/internal/node"
 )
@@ -12,7 +13,11 @@ type scratch struct {
 	items []item
 	parts []part
 	keys  []int
+	sent  []sent
+	run   run
 	round node.Round
+	timer *time.Timer // stopped
+	assigner
 }
 
 // maxScratch is how many commands a batch may have had whose memory is worth keeping.
@@ -28,7 +33,9 @@ func (r *run) recycle() {
 	}
 	clear(s.items)
 	clear(s.parts)
-	s.items, s.parts, s.keys = s.items[:0], s.parts[:0], s.keys[:0]
+	clear(s.sent)
+	s.items, s.parts, s.keys, s.sent = s.items[:0], s.parts[:0], s.keys[:0], s.sent[:0]
+	s.run = run{}
 	scratches.Put(s)
 }
 

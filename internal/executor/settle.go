@@ -49,6 +49,9 @@ func (r *run) settle(ctx context.Context, p *plan, round []sent) error {
 
 // limitError translates the node package's limit error.
 func limitError(err error) error {
+	if err == nil {
+		return nil
+	}
 	var limit *node.LimitError
 	if errors.As(err, &limit) {
 		return &LimitError{What: limit.What, Actual: limit.Actual, Allowed: limit.Allowed}

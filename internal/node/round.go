@@ -70,10 +70,11 @@ func (r *Round) Flush() {
 	}
 }
 
-// Wait waits until what became of every sub-batch is known, or the context ends. Soft ones are
-// given up when softEnd fires, all others when one breaks a limit, which is the end of their
-// batch. What came of each is in the sub-batch, as after Node.Do.
-func (r *Round) Wait(ctx context.Context, softEnd <-chan time.Time) {
+// Wait waits until what became of every sub-batch is known, or the context ends, or end fires,
+// which counts as a deadline. Soft ones are given up when softEnd fires, all others when one
+// breaks a limit, which is the end of their batch. What came of each is in the sub-batch, as
+// after Node.Do.
+func (r *Round) Wait(ctx context.Context, softEnd, end <-chan time.Time) {
 	r.init()
 	for r.left.Load() > 0 {
 		select {
@@ -84,6 +85,8 @@ func (r *Round) Wait(ctx context.Context, softEnd <-chan time.Time) {
 		case <-softEnd:
 			softEnd = nil
 			r.abandon(context.DeadlineExceeded, true)
+		case <-end:
+			r.abandon(context.DeadlineExceeded, false)
 		case <-ctx.Done():
 			r.abandon(ctx.Err(), false)
 		}

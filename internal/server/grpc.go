@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math"
 	"runtime/debug"
-	"slices"
 	"time"
 
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/logging"
@@ -70,13 +69,13 @@ func newInterceptor(logger *slog.Logger) grpc.UnaryServerInterceptor {
 }
 
 // chain makes one interceptor of several, the first outermost.
-func chain(interceptors ...grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
+func chain(first grpc.UnaryServerInterceptor, others ...grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
+	if len(others) == 0 {
+		return first
+	}
+	inner := chain(others[0], others[1:]...)
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-		for _, next := range slices.Backward(interceptors) {
-			inner := handler
-			handler = func(ctx context.Context, req any) (any, error) { return next(ctx, req, info, inner) }
-		}
-		return handler(ctx, req)
+		return first(ctx, req, info, func(ctx context.Context, req any) (any, error) { return inner(ctx, req, info, handler) })
 	}
 }
 

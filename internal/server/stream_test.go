@@ -71,12 +71,13 @@ func TestStream(t *testing.T) {
 	srv := valkeytest.StartServer(t)
 	r := start(t, settings(t, "--valkey", srv.Addr()))
 	s := r.stream(t, testContext(t))
+	srv.MustDo(t, "SET", "other", "x")
 	raise := batch([]string{"SET", "text", "x"}, []string{"LPOP", "text"})
 	raise.RaiseOnError = true
 	sendOn(t, s, 1, batch([]string{"SET", "k", "v"}, []string{"GET", "k"}))
 	sendOn(t, s, 2, batch([]string{"PING"}, nil))
 	sendOn(t, s, 3, raise)
-	sendOn(t, s, 1<<63, batch([]string{"LPOP", "k"}))
+	sendOn(t, s, 1<<63, batch([]string{"LPOP", "other"}))
 	sendOn(t, s, 0, nil)
 	atomic := batch([]string{"INCR", "n"}, []string{"INCR", "n"})
 	atomic.Batch.IsAtomic = true
@@ -104,7 +105,7 @@ func TestStream(t *testing.T) {
 	if got := answers[4].GetResponse().GetResults(); len(got) != 2 || got[1].GetIntegerValue() != 2 {
 		t.Errorf("4: %v", answers[4])
 	}
-	if got := answers[1<<63].GetResponse(); got.GetFailedCount() != 1 && got.GetResults()[0].GetErrorValue() == nil {
+	if got := answers[1<<63].GetResponse(); got.GetFailedCount() != 1 || got.GetResults()[0].GetErrorValue() == nil {
 		t.Errorf("an error in place: %v", answers[1<<63])
 	}
 	for id, want := range map[uint64]struct {

@@ -21,19 +21,19 @@ func NewAdmission(maxBatches, maxBytes int64) *Admission {
 }
 
 // Acquire admits a batch of the given size, or returns an [*OverloadError]. Release must be
-// called once when the batch has ended.
-func (a *Admission) Acquire(size int64) (release func(), err error) {
+// called once, with the same size, when the batch has ended.
+func (a *Admission) Acquire(size int64) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.batches+1 > a.maxBatches {
-		return nil, &OverloadError{What: "batches in flight", Setting: SettingInFlightBatches, Actual: a.batches + 1, Allowed: a.maxBatches}
+		return &OverloadError{What: "batches in flight", Setting: SettingInFlightBatches, Actual: a.batches + 1, Allowed: a.maxBatches}
 	}
 	if a.bytes+size > a.maxBytes {
-		return nil, &OverloadError{What: "request bytes in flight", Setting: SettingInFlightBytes, Actual: a.bytes + size, Allowed: a.maxBytes}
+		return &OverloadError{What: "request bytes in flight", Setting: SettingInFlightBytes, Actual: a.bytes + size, Allowed: a.maxBytes}
 	}
 	a.batches++
 	a.bytes += size
-	return func() { a.release(size) }, nil
+	return nil
 }
 
 // InFlight returns what is admitted at this moment.
@@ -43,7 +43,8 @@ func (a *Admission) InFlight() (batches, bytes int64) {
 	return a.batches, a.bytes
 }
 
-func (a *Admission) release(size int64) {
+// Release ends a batch that was admitted.
+func (a *Admission) Release(size int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.batches--

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"sync"
 
 	"google.golang.org/grpc"
 
@@ -34,7 +35,7 @@ func describe(interceptor grpc.UnaryServerInterceptor) *grpc.ServiceDesc {
 	return &grpc.ServiceDesc{
 		ServiceName: valkeybatchv1.BatchService_ServiceDesc.ServiceName,
 		HandlerType: (*Handler)(nil),
-		Methods:     []grpc.MethodDesc{{MethodName: "ExecuteBatch", Handler: executeBatch}},
+		Methods:     []grpc.MethodDesc{{MethodName: "ExecuteBatch", Handler: new(unary).executeBatch}},
 		Streams: []grpc.StreamDesc{{
 			StreamName:    "StreamBatches",
 			ServerStreams: true,
@@ -48,13 +49,23 @@ func describe(interceptor grpc.UnaryServerInterceptor) *grpc.ServiceDesc {
 	}
 }
 
-func executeBatch(srv any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+// unary is what the handler of unary calls knows of its server.
+type unary struct {
+	once    sync.Once
+	execute ExecuteFunc
+}
+
+func (u *unary) executeBatch(srv any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
 	req := wire.GetRequest()
 	defer req.Release()
 	if err := decode(req); err != nil {
 		return nil, err
 	}
-	resp, err := intercepted(srv.(Handler), interceptor, valkeybatchv1.BatchService_ExecuteBatch_FullMethodName)(ctx, req)
+	// The interceptor is the server's: the same for all calls.
+	u.once.Do(func() {
+		u.execute = intercepted(srv.(Handler), interceptor, valkeybatchv1.BatchService_ExecuteBatch_FullMethodName)
+	})
+	resp, err := u.execute(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -67,18 +78,19 @@ func intercepted(h Handler, interceptor grpc.UnaryServerInterceptor, method stri
 		return h.ExecuteBatch
 	}
 	info := &grpc.UnaryServerInfo{Server: h, FullMethod: method}
+	handler := func(ctx context.Context, in any) (any, error) {
+		req := in.(*wire.Request)
+		resp, err := h.ExecuteBatch(ctx, req)
+		if err != nil {
+			return nil, err // not a nil *wire.Response, which is an interface that is not nil
+		}
+		req.Response = resp
+		return resp, nil
+	}
 	return func(ctx context.Context, req *wire.Request) (*wire.Response, error) {
-		var made *wire.Response
-		out, err := interceptor(ctx, req, info, func(ctx context.Context, req any) (any, error) {
-			resp, err := h.ExecuteBatch(ctx, req.(*wire.Request))
-			if err != nil {
-				return nil, err // not a nil *wire.Response, which is an interface that is not nil
-			}
-			made = resp
-			return resp, nil
-		})
+		out, err := interceptor(ctx, req, info, handler)
 		resp, ok := out.(*wire.Response)
-		if made != nil && (err != nil || resp != made) {
+		if made := req.Response; made != nil && (err != nil || resp != made) {
 			made.Free() // an interceptor has put something else in its place
 		}
 		if err == nil && !ok {

@@ -85,11 +85,11 @@ func New(cfg Config) *Service {
 // ExecuteBatch implements [Handler]: the contract's method of that name. Nothing is decoded
 // before the request is within the limits and admitted.
 func (s *Service) ExecuteBatch(ctx context.Context, in *wire.Request) (*wire.Response, error) {
-	release, err := s.admit(in)
+	weight, err := s.admit(in)
 	if err != nil {
 		return nil, s.statusError(ctx, nil, err)
 	}
-	defer release()
+	defer s.admission.Release(weight)
 	batch, err := in.Decode()
 	if err != nil {
 		return nil, s.statusError(ctx, nil, err)
@@ -103,17 +103,18 @@ func (s *Service) ExecuteBatch(ctx context.Context, in *wire.Request) (*wire.Res
 	return resp, nil
 }
 
-// admit holds a request to the limits and takes its place among those in flight, which
-// release gives back.
-func (s *Service) admit(in *wire.Request) (release func(), err error) {
+// admit holds a request to the limits and takes its place among those in flight, of the weight
+// that it returns.
+func (s *Service) admit(in *wire.Request) (weight int64, err error) {
 	size, err := in.Measure()
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	if err := s.limits.check(size); err != nil {
-		return nil, err
+		return 0, err
 	}
-	return s.admission.Acquire(s.limits.weight(size))
+	weight = s.limits.weight(size)
+	return weight, s.admission.Acquire(weight)
 }
 
 // execute returns the typed errors of packages wire, options and executor.

@@ -224,23 +224,21 @@ func TestRefusedBeforeSending(t *testing.T) {
 
 func TestAdmission(t *testing.T) {
 	a := NewAdmission(2, 100)
-	first, err := a.Acquire(60)
-	if err != nil {
+	if err := a.Acquire(60); err != nil {
 		t.Fatal(err)
 	}
 	var overload *OverloadError
-	if _, err := a.Acquire(41); !errors.As(err, &overload) || overload.Actual != 101 || overload.Allowed != 100 {
+	if err := a.Acquire(41); !errors.As(err, &overload) || overload.Actual != 101 || overload.Allowed != 100 {
 		t.Errorf("bytes: got %v", err)
 	}
-	second, err := a.Acquire(40)
-	if err != nil {
+	if err := a.Acquire(40); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Acquire(0); !errors.As(err, &overload) || overload.Actual != 3 || overload.Allowed != 2 {
+	if err := a.Acquire(0); !errors.As(err, &overload) || overload.Actual != 3 || overload.Allowed != 2 {
 		t.Errorf("number: got %v", err)
 	}
-	first()
-	second()
+	a.Release(60)
+	a.Release(40)
 	if batches, bytes := a.InFlight(); batches != 0 || bytes != 0 {
 		t.Errorf("left over: %d batches, %d bytes", batches, bytes)
 	}

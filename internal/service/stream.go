@@ -18,7 +18,7 @@ import (
 
 // maxIdleWorkers is how many goroutines of a stream are kept for its next batches. A new one
 // costs more than its start: its stack has to grow anew.
-const maxIdleWorkers = 16
+const maxIdleWorkers = 64
 
 // retryDraining is what callers of a stream are told when the server shuts down: another
 // server is there already, or the next one is soon.
@@ -174,21 +174,20 @@ func (b *batchStream) next() *wire.StreamRequest {
 func (b *batchStream) answer(req *wire.StreamRequest) {
 	defer req.Request.Release()
 	resp, err := b.execute(b.ctx, req.Request)
-	var out *wire.StreamResponse
 	if err != nil {
-		out = wire.NewStreamError(req.ID, encodeStatus(err))
+		resp = wire.NewStreamError(req.ID, encodeStatus(err))
 	} else {
-		out = wire.NewStreamResponse(req.ID, resp)
+		resp.ForStream(req.ID)
 	}
 	b.sending.Lock()
 	defer b.sending.Unlock()
 	if b.sendErr == nil {
-		if b.sendErr = b.stream.SendMsg(out); b.sendErr == nil {
+		if b.sendErr = b.stream.SendMsg(resp); b.sendErr == nil {
 			return
 		}
 		b.cancel() // nobody is there for the others' answers either
 	}
-	out.Free()
+	resp.Free()
 }
 
 // sendError returns why a response could not be sent, nil if all were.

@@ -208,6 +208,24 @@ func (t *Topology) Primary(slot uint16) (addr string, ok bool) {
 	return t.shards[i].primary, true
 }
 
+// Shards returns the number of shards that [Topology.Shard] tells apart.
+func (t *Topology) Shards() int { return len(t.shards) }
+
+// Shard returns which shard serves the slot, from 0, or -1 when none does. All slots of a shard
+// have the same primary.
+func (t *Topology) Shard(slot uint16) int {
+	if slot >= Slots {
+		return -1
+	}
+	if !t.cluster {
+		return 0
+	}
+	if i := t.slots[slot]; i != noShard {
+		return int(i)
+	}
+	return -1
+}
+
 // Replicas returns the replicas of the slot's primary from which to read: those
 // that are healthy, or, when none is, all of them, because the health report may
 // be out of date ([Topology.Failed] tells). It is empty when the shard has no

@@ -8,7 +8,7 @@ import (
 
 // Codec is the codec that a gRPC server needs for the contract's service: gRPC's own for
 // protobuf, except that it hands over a [Request] and a [StreamRequest] as they came, and sends
-// a [Response] and a [StreamResponse] as they are. Forcing it on a server changes nothing for
+// a [Response] as it is. Forcing it on a server changes nothing for
 // other services: no codec but protobuf's is linked in, and gRPC falls back to it for any
 // content-subtype.
 func Codec() encoding.CodecV2 { return codec{encoding.GetCodecV2("proto")} }
@@ -17,11 +17,8 @@ type codec struct{ encoding.CodecV2 }
 
 // Marshal implements encoding.CodecV2.
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
-	switch v := v.(type) {
-	case *Response:
-		return v.take(), nil
-	case *StreamResponse:
-		return v.take(), nil
+	if r, ok := v.(*Response); ok {
+		return r.take(), nil
 	}
 	return c.CodecV2.Marshal(v)
 }

@@ -19,12 +19,11 @@ type lease struct {
 	out    atomic.Int32 // buffers not given back
 }
 
-// newLease returns a lease of what a batch took off its budget, with a first hold on it. A
-// brief one ends with its user, so that the garbage collector need not watch it.
-func newLease(budget *node.Budget, brief bool) *lease {
+// newLease returns a lease of what a batch took off its budget, with a first hold on it.
+func newLease(budget *node.Budget) *lease {
 	l := &lease{budget: budget}
 	l.out.Store(1)
-	if budget != nil && !brief {
+	if budget != nil {
 		runtime.AddCleanup(l, (*node.Budget).Release, budget)
 	}
 	return l

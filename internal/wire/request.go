@@ -14,6 +14,9 @@ type Request struct {
 	encoded []byte
 	kept    bool // encoded may be read after Release
 
+	// Response is what the method made of it, until it is sent.
+	Response *Response
+
 	measured bool
 	size     Size
 	err      error

@@ -7,36 +7,52 @@ import (
 	"github.com/valkeybatch/valkeybatch/internal/executor"
 )
 
-// Response is an encoded ExecuteBatchResponse on its way to the connection.
+// Response is an encoded ExecuteBatchResponse, or StreamBatchesResponse, on its way to the
+// connection.
 type Response struct {
-	// Failed is its failed_count.
+	// Failed is the failed_count of an ExecuteBatchResponse.
 	Failed int
 
-	data mem.BufferSlice
-	size int
+	// head is what stands before the rest: room for a stream's fields, and behind it the whole
+	// of a short response. It is sent from offset at on.
+	head []byte
+	at   int
+	rest mem.BufferSlice
+	size int // of the ExecuteBatchResponse
+
+	two [2]mem.Buffer // for take
 }
 
-// overhead is the most bytes that a reply which holds no others takes more as a result than as
-// a frame; the longest is a negative integer of one digit.
-const overhead = 16
+const (
+	// headRoom is room for a stream's fields before a response: an id, a tag and a length.
+	headRoom = 1 + 10 + 1 + 10
+	// overhead is the most bytes that a reply which holds no others takes more as a result than
+	// as a frame; the longest is a negative integer of one digit.
+	overhead = 16
+	// maxShort is the longest response, by estimate, that is written into memory of its own.
+	maxShort = 1 << 10
+)
 
 // NewResponse encodes what came of a batch. It takes over the results' budget, which it
-// releases when the response is written or given up; the frames are not needed after that.
+// releases when the response is written or given up; of a short response at once, as what
+// takes as little memory is not counted. The frames are not needed after it.
 func NewResponse(batch *Batch, results *executor.Results) *Response {
-	estimate := 0
+	estimate := overhead
 	for i := range results.Results {
 		estimate += len(results.Results[i].Frame) + overhead
-		if results.Results[i].Err != nil {
-			estimate += len(results.Results[i].Err.Message) + 2*overhead
+		if err := results.Results[i].Err; err != nil {
+			estimate += len(err.Code) + len(err.Message) + len(err.Node) + 2*overhead
 		}
 	}
+	r := &Response{at: headRoom}
 	v := values{}
-	small := mem.IsBelowBufferPoolingThreshold(estimate)
-	if small {
-		v.buf = make([]byte, 0, estimate)
+	v.budget = results.Budget
+	if estimate <= maxShort {
+		r.head = make([]byte, headRoom, headRoom+estimate)
+		v.buf = r.head[headRoom:]
+	} else {
+		r.head = make([]byte, headRoom)
 	}
-	// Such a small response is not counted once it is encoded: its buffer is not given back.
-	v.lease = newLease(results.Budget, small)
 	for i := range results.Results {
 		v.text = batch.Text(i)
 		v.result(&results.Results[i])
@@ -44,63 +60,56 @@ func NewResponse(batch *Batch, results *executor.Results) *Response {
 	if v.failed > 0 {
 		v.varint(responseFailed, uint64(v.failed))
 	}
-	r := &Response{Failed: v.failed}
-	r.data, r.size = v.end()
-	v.lease.letGo()
+	if v.lease == nil { // all of it stands behind the head
+		r.head = r.head[:headRoom+len(v.buf)]
+		r.size = len(v.buf)
+	} else {
+		v.cut()
+		r.rest, r.size = v.out, v.size
+	}
+	v.end()
+	r.Failed = v.failed
 	return r
 }
 
-// Free gives the response up. It is for one that is not sent.
-func (r *Response) Free() {
-	r.data.Free()
-	r.data = nil
+// NewStreamError returns a StreamBatchesResponse: an encoded BatchStatus as the outcome of the
+// batch with that id.
+func NewStreamError(id uint64, status []byte) *Response {
+	r := &Response{head: make([]byte, headRoom, headRoom+len(status)), at: headRoom, size: len(status)}
+	r.head = append(r.head, status...)
+	r.outcome(id, streamResponseError)
+	return r
+}
+
+// ForStream makes the response a StreamBatchesResponse: the outcome of the batch with that id.
+func (r *Response) ForStream(id uint64) { r.outcome(id, streamResponseResponse) }
+
+// outcome writes a stream's fields before the response.
+func (r *Response) outcome(id uint64, num protowire.Number) {
+	var fields [headRoom]byte
+	b := fields[:0]
+	if id != 0 {
+		b = append(b, tag(streamResponseID, protowire.VarintType))
+		b = protowire.AppendVarint(b, id)
+	}
+	b = append(b, tag(num, protowire.BytesType))
+	b = protowire.AppendVarint(b, uint64(r.size))
+	r.at = headRoom - len(b)
+	copy(r.head[r.at:], b)
 }
 
 // take returns the encoded response for sending.
 func (r *Response) take() mem.BufferSlice {
-	data := r.data
-	r.data = nil
-	return data
-}
-
-// StreamResponse is an encoded StreamBatchesResponse.
-type StreamResponse struct{ data mem.BufferSlice }
-
-// NewStreamResponse makes r, which it takes over, the outcome of the batch with that id.
-func NewStreamResponse(id uint64, r *Response) *StreamResponse {
-	head := make([]byte, 0, 1+10+1+10)
-	head = appendID(head, id)
-	head = append(head, tag(streamResponseResponse, protowire.BytesType))
-	head = protowire.AppendVarint(head, uint64(r.size))
-	return &StreamResponse{data: append(mem.BufferSlice{mem.SliceBuffer(head)}, r.take()...)}
-}
-
-// NewStreamError makes an encoded BatchStatus the outcome of the batch with that id.
-func NewStreamError(id uint64, status []byte) *StreamResponse {
-	b := make([]byte, 0, 1+10+1+10+len(status))
-	b = appendID(b, id)
-	b = append(b, tag(streamResponseError, protowire.BytesType))
-	b = protowire.AppendBytes(b, status)
-	return &StreamResponse{data: mem.BufferSlice{mem.SliceBuffer(b)}}
-}
-
-func appendID(b []byte, id uint64) []byte {
-	if id == 0 {
-		return b
+	head, rest := r.head[r.at:], r.rest
+	r.head, r.rest, r.at = nil, nil, 0
+	if len(head) == 0 {
+		return rest
 	}
-	b = append(b, tag(streamResponseID, protowire.VarintType))
-	return protowire.AppendVarint(b, id)
-}
-
-// take returns the encoded response for sending.
-func (r *StreamResponse) take() mem.BufferSlice {
-	data := r.data
-	r.data = nil
-	return data
+	return append(append(r.two[:0], mem.SliceBuffer(head)), rest...)
 }
 
 // Free gives the response up. It is for one that is not sent.
-func (r *StreamResponse) Free() {
-	r.data.Free()
-	r.data = nil
+func (r *Response) Free() {
+	r.rest.Free()
+	r.head, r.rest, r.at = nil, nil, 0
 }

@@ -1,6 +1,10 @@
 package wire
 
-import "google.golang.org/grpc/mem"
+import (
+	"google.golang.org/grpc/mem"
+
+	"github.com/valkeybatch/valkeybatch/internal/node"
+)
 
 const (
 	// maxSegment is the largest buffer that a response is written into; a longer response takes
@@ -12,8 +16,9 @@ const (
 
 // segments is a message being written into pooled buffers, piece by piece.
 type segments struct {
-	lease *lease
-	out   mem.BufferSlice
+	budget *node.Budget
+	lease  *lease // of the budget, once a buffer is pooled or lent
+	out    mem.BufferSlice
 	// rest is the part of the current buffer that is not in out yet, nil if there is none, and
 	// buf its bytes up to what is written.
 	rest mem.Buffer
@@ -30,9 +35,17 @@ func (s *segments) room(n int) {
 	if s.rest != nil {
 		s.rest.Free()
 	}
-	b := s.lease.Get(max(n, maxSegment))
+	b := s.leased().Get(max(n, maxSegment))
 	s.rest = mem.NewBuffer(b, s.lease)
 	s.buf = s.rest.ReadOnlyData()[:0]
+}
+
+// leased returns the lease, taking it when there is none yet.
+func (s *segments) leased() *lease {
+	if s.lease == nil {
+		s.lease = newLease(s.budget)
+	}
+	return s.lease
 }
 
 // cut moves what is written so far to out.
@@ -65,16 +78,20 @@ func (s *segments) bytes(b []byte) {
 // lend appends a loan of b.
 func (s *segments) lend(b []byte) {
 	s.cut()
-	s.lease.out.Add(1)
+	s.leased().out.Add(1)
 	s.out = append(s.out, mem.NewBuffer(&b, (*loan)(s.lease)))
 	s.size += len(b)
 }
 
-// end returns the message and its size.
-func (s *segments) end() (mem.BufferSlice, int) {
-	s.cut()
+// end ends the message, after a last cut. What it took of the budget is released with its
+// buffers, or at once if none of them is given back.
+func (s *segments) end() {
 	if s.rest != nil {
 		s.rest.Free()
 	}
-	return s.out, s.size
+	if s.lease != nil {
+		s.lease.letGo()
+	} else {
+		s.budget.Release()
+	}
 }
