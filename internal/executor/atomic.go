@@ -43,7 +43,7 @@ func (r *run) atomic(ctx context.Context, topo *slotmap.Topology) (*Results, err
 		}
 		topo = r.newerTopology(ctx, topo)
 		if err := sleepUntil(ctx, tx.trouble.due); err != nil {
-			return nil, r.deadlineError(ctx, 0)
+			return r.atomicEnded(ctx, &tx)
 		}
 	}
 }
@@ -163,9 +163,12 @@ func (r *run) settleAtomic(ctx context.Context, tx *part, nb *node.Batch) (*Resu
 		}
 		return r.settleRefusal(ctx, tx, -1, "exec", abortCause(nb.Exec()), 0)
 	}
-	if err := ctx.Err(); err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
+	if ctx.Err() != nil {
+		if timeUp(ctx) {
 			r.cfg.Map.Trigger() // a node that does not answer may be about to be replaced
+		}
+		if nb.ExecState() == node.NotSent && !strange(nb.Err()) {
+			return r.atomicEnded(ctx, tx)
 		}
 		return nil, r.deadlineError(ctx, 0)
 	}
@@ -270,6 +273,15 @@ func (r *run) everywhere(err *CommandError) *Results {
 		out.Results[i].Err = err
 	}
 	return out
+}
+
+// atomicEnded decides on a transaction that never ran and whose ctx has ended: when its time is
+// up, the last error met says more than that.
+func (r *run) atomicEnded(ctx context.Context, tx *part) (*Results, error) {
+	if timeUp(ctx) && tx.trouble != nil && tx.trouble.last != nil {
+		return r.atomicGivenUp(ctx, tx)
+	}
+	return nil, r.deadlineError(ctx, 0)
 }
 
 // atomicGivenUp ends a transaction that never ran, for the last error met.

@@ -169,6 +169,10 @@ func (r *run) raise(results *Results) error {
 	return raised
 }
 
+// timeUp reports whether ctx has ended because the batch's time is up, so that somebody may
+// still wait for what is known, and not because the caller has gone.
+func timeUp(ctx context.Context) bool { return errors.Is(ctx.Err(), context.DeadlineExceeded) }
+
 // deadlineError words the end of ctx, with how far the batch had got.
 func (r *run) deadlineError(ctx context.Context, answered int) error {
 	cause := context.DeadlineExceeded

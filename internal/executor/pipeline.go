@@ -34,7 +34,10 @@ func (r *run) pipeline(ctx context.Context, topo *slotmap.Topology) (*Results, e
 			break
 		}
 		if ctx.Err() != nil {
-			return nil, r.deadlineError(ctx, p.answered())
+			if err := r.ended(ctx, &p); err != nil {
+				return nil, err
+			}
+			break
 		}
 		if tooLate(due, end) {
 			if p.giveUp() {
@@ -44,10 +47,23 @@ func (r *run) pipeline(ctx context.Context, topo *slotmap.Topology) (*Results, e
 		}
 		topo = r.newerTopology(ctx, topo)
 		if err := sleepUntil(ctx, due); err != nil {
-			return nil, r.deadlineError(ctx, p.answered())
+			if err := r.ended(ctx, &p); err != nil {
+				return nil, err
+			}
+			break
 		}
 	}
 	return r.assemble(ctx, &p)
+}
+
+// ended decides on a batch whose ctx has ended. When its time is up and only retries were
+// left, their last errors stay in place, and the other results are not lost.
+func (r *run) ended(ctx context.Context, p *plan) error {
+	answered := p.answered()
+	if timeUp(ctx) && p.giveUp() {
+		return nil
+	}
+	return r.deadlineError(ctx, answered)
 }
 
 // settleLost decides on parts for which the topology has no node at all.

@@ -79,8 +79,8 @@ func kindOf(topo *slotmap.Topology) options.Kind {
 	return options.KindStandalone
 }
 
-// end is the time from which no retry is begun, a little before the deadline, so that what is
-// known by then still reaches the caller in time.
+// end is the time from which no retry is begun and the topology is not waited for, a little
+// before the deadline, so that what is known by then still reaches the caller in time.
 func (r *run) end() time.Time {
 	margin := min(max(r.deadline.Sub(r.start)/20, 5*time.Millisecond), 250*time.Millisecond)
 	return r.deadline.Add(-margin)
@@ -93,11 +93,14 @@ func tooLate(due, end time.Time) bool {
 	return due.Add(max(0, time.Until(due))).After(end)
 }
 
-// reachable reports whether the deployment answers at all, asking it if need be.
+// reachable reports whether the deployment answers at all, asking it if need be. It does as
+// long as the contrary is not found out in time.
 func (r *run) reachable(ctx context.Context) bool {
 	if !r.cluster {
 		return false // only asked after its one node failed
 	}
+	ctx, cancel := context.WithDeadline(ctx, r.end())
+	defer cancel()
 	_, err := r.cfg.Map.Refresh(ctx)
 	return err == nil || ctx.Err() != nil
 }
@@ -127,7 +130,12 @@ const refreshPatience = time.Second
 func (r *run) newerTopology(ctx context.Context, before *slotmap.Topology) *slotmap.Topology {
 	if r.stale {
 		r.stale = false
-		ctx, cancel := context.WithTimeout(ctx, refreshPatience)
+		// Never beyond the end: what is known by then is still to reach the caller.
+		until := time.Now().Add(refreshPatience)
+		if end := r.end(); end.Before(until) {
+			until = end
+		}
+		ctx, cancel := context.WithDeadline(ctx, until)
 		defer cancel()
 		// Without an answer the old snapshot has to do: the error shows on the commands.
 		_, _ = r.cfg.Map.Refresh(ctx)

@@ -102,7 +102,10 @@ func (r *run) follow(ctx context.Context, pt *part, reply *CommandError, it item
 			return false // one look a round is enough for all that it has to show
 		}
 		r.looked = true
-		fresh, err := r.cfg.Map.Refresh(ctx)
+		// Without an answer in time the redirect stays in place, beside the other results.
+		within, cancel := context.WithDeadline(ctx, r.end())
+		fresh, err := r.cfg.Map.Refresh(within)
+		cancel()
 		if err != nil || !fresh.Has(rd.addr) {
 			return false
 		}

@@ -54,6 +54,7 @@ type script struct {
 	// owners holds the index of the node that each of len(nodes) equal ranges is said to be served by.
 	owners atomic.Pointer[[]int]
 	asked  atomic.Int64 // topology questions
+	stall  atomic.Bool  // they are not answered
 }
 
 // startScript starts a scripted cluster. handle answers commands on data and may leave it,
@@ -105,6 +106,9 @@ func (s *script) control(node int, args []string) []byte {
 		}
 		return b
 	case "CLUSTER":
+		if s.stall.Load() {
+			return valkeytest.NoReply
+		}
 		switch strings.ToUpper(args[1]) {
 		case "MYID":
 			return resp.AppendBulk(nil, []byte(nodeID(node)))
