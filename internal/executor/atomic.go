@@ -152,15 +152,19 @@ func (r *run) settleAtomic(ctx context.Context, tx *part, nb *node.Batch) (*Resu
 	if errors.As(nb.Err(), &multi) {
 		return r.settleRefusal(ctx, tx, -1, "multi", resp.Frame(resp.AppendError(nil, multi.Text)), 0)
 	}
-	if nb.ExecState() == node.Acknowledged && nb.Err() == nil {
-		if exec := nb.Exec(); !exec.IsError() {
-			return r.unpack(tx, exec), nil
-		}
+	answered := nb.ExecState() == node.Acknowledged && nb.Err() == nil
+	if answered && !nb.Exec().IsError() {
+		return r.unpack(tx, nb.Exec()), nil
+	}
+	if !strange(nb.Err()) {
+		// A command that was not queued makes EXEC refuse, whether or not its answer has come.
 		for i := range r.batch.Commands {
 			if f, state := nb.Reply(i); state == node.Acknowledged && f.IsError() {
 				return r.settleRefusal(ctx, tx, i, r.items[i].name(r.batch.Commands[i]), f, refusedAtQueueing(nb))
 			}
 		}
+	}
+	if answered {
 		return r.settleRefusal(ctx, tx, -1, "exec", abortCause(nb.Exec()), 0)
 	}
 	if ctx.Err() != nil {
