@@ -38,8 +38,38 @@ func classify(code string) verdict {
 	return final
 }
 
-// raisedInside reports whether an error was met by a script half way, as Valkey marks it:
-// the script may have had effects, so it is not simply run again.
+// ownRefusals are the texts, to the letter, with which Valkey and Redis refuse for a passing
+// condition to begin with a command, whatever it is.
+var ownRefusals = map[string]struct{}{
+	"LOADING Valkey is loading the dataset in memory":                                  {},
+	"LOADING Redis is loading the dataset in memory":                                   {},
+	"CLUSTERDOWN Hash slot not served":                                                 {},
+	"CLUSTERDOWN The cluster is down":                                                  {},
+	"CLUSTERDOWN The cluster is down and only accepts read commands":                   {},
+	"TRYAGAIN Multiple keys request during rehashing of slot":                          {},
+	"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.": {},
+	"MASTERDOWN Link with MASTER is down, replica-serve-stale-data is set to 'no' and 'allow-stale' flag is not set on the script.": {},
+	"READONLY You can't write against a read only replica.":                                                                         {},
+	"READONLY Can not run script with write flag on readonly replica":                                                               {},
+}
+
+// retriable reports whether the error of a passing condition may be followed by another try. Of
+// a command that runs a caller's code only the server's own words may, since other ones come
+// from the code, which may have had effects by then.
+//
+// Code can say the server's words to the letter as well, and is then run again. It deceives
+// nobody but its own caller, who has asked for retries on that error, and duplicates nothing but
+// its own effects. A READONLY that code has met and hands on is no such case: a node that is a
+// replica has refused every write of that code's.
+func retriable(err *CommandError, it item) bool {
+	if !it.scripted() {
+		return true
+	}
+	_, own := ownRefusals[err.Message]
+	return own
+}
+
+// raisedInside reports whether an error was met by a script half way, as Valkey marks it.
 func raisedInside(text string) bool { return strings.Contains(text, " script: ") }
 
 // serverError makes an error reply the error of a command.

@@ -69,11 +69,12 @@ func (r *run) settleError(ctx context.Context, pt *part, f resp.Frame) {
 			return
 		}
 	case passing:
-		if r.opts.RetryServerError && !(it.scripted() && raisedInside(err.Message)) {
+		again := retriable(err, it)
+		if again && r.opts.RetryServerError {
 			r.wait(pt, err, it)
 			return
 		}
-		if err.Code != "TRYAGAIN" {
+		if err.Code != "TRYAGAIN" && (again || raisedInside(err.Message)) {
 			r.cfg.Map.Trigger() // the next batch should find the right node
 		}
 	}
