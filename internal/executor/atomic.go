@@ -260,7 +260,7 @@ func (r *run) unpack(tx *part, exec resp.Frame) *Results {
 	for i := range out.Results {
 		f, _ := all.next()
 		if f.IsError() {
-			out.Results[i].Err = serverError(f, r.items[i], tx.node)
+			out.Results[i].Err = serverError(f, r.items[i], r.batch.Commands[i], tx.node)
 			out.Failed++
 			continue
 		}

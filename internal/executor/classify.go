@@ -3,6 +3,7 @@ package executor
 import (
 	"strings"
 
+	"github.com/valkeybatch/valkeybatch/internal/command"
 	"github.com/valkeybatch/valkeybatch/internal/resp"
 )
 
@@ -73,18 +74,21 @@ func retriable(err *CommandError, it item) bool {
 func raisedInside(text string) bool { return strings.Contains(text, " script: ") }
 
 // serverError makes an error reply the error of a command.
-func serverError(f resp.Frame, it item, addr string) *CommandError {
+func serverError(f resp.Frame, it item, args [][]byte, addr string) *CommandError {
 	e := &CommandError{Code: f.ErrorCode(), Message: f.ErrorText(), Outcome: Failed, Node: addr}
-	if refused(e.Code, e.Message, it) {
+	if refused(e.Code, e.Message, it, args) {
 		e.Outcome = NotExecuted
 	}
 	return e
 }
 
 // refused reports whether an error proves that the node did not run the command.
-func refused(code, text string, it item) bool {
+func refused(code, text string, it item, args [][]byte) bool {
 	if it.scripted() {
-		return false
+		// Of a module's command only its absence from the node proves that: the server then
+		// names the command, which a module that is there has no reason to.
+		return it.info.Has(command.Module) && !it.info.RunsScript() &&
+			strings.HasPrefix(text, "ERR unknown command '"+string(args[0])+"', with args beginning with: ")
 	}
 	if _, ok := refusals[code]; ok {
 		return true

@@ -1,6 +1,11 @@
 package executor
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/valkeybatch/valkeybatch/internal/command"
+	"github.com/valkeybatch/valkeybatch/internal/resp"
+)
 
 func TestRetriable(t *testing.T) {
 	items := itemsOf(cmds("EVAL x 0", "SET k v"))
@@ -29,6 +34,34 @@ func TestRetriable(t *testing.T) {
 		}
 		if !retriable(err, plain) {
 			t.Errorf("%q of SET may not be followed by another try", text)
+		}
+	}
+}
+
+func TestServerErrorOutcome(t *testing.T) {
+	plain := itemsOf(cmds("EVAL x 0", "EVALSHA x 0", "SET k v"))
+	eval, evalSHA, set := plain[0], plain[1], plain[2]
+	module := item{info: &command.Info{Name: "json.set", Flags: command.Module}}
+	for _, tt := range []struct {
+		it   item
+		name string
+		text string
+		want Outcome
+	}{
+		{set, "SET", "ERR unknown command 'SET', with args beginning with: 'k' 'v' ", NotExecuted},
+		{set, "SET", "OOM command not allowed when used memory > 'maxmemory'.", NotExecuted},
+		{set, "SET", "WRONGTYPE x", Failed},
+		{module, "JSON.Set", "ERR unknown command 'JSON.Set', with args beginning with: 'k' '$' ", NotExecuted},
+		{module, "JSON.Set", "ERR unknown command 'GET', with args beginning with: 'k' ", Failed}, // called by the module
+		{module, "JSON.Set", "ERR unknown command", Failed},
+		{module, "JSON.Set", "OOM x", Failed},
+		{eval, "EVAL", "ERR unknown command 'EVAL', with args beginning with: 'x' ", Failed},
+		{evalSHA, "EVALSHA", "NOSCRIPT No matching script.", Failed}, // a script can say so too
+	} {
+		args := [][]byte{[]byte(tt.name), []byte("k")}
+		got := serverError(resp.Frame(resp.AppendError(nil, tt.text)), tt.it, args, "n:1")
+		if got.Outcome != tt.want {
+			t.Errorf("%q of %s has outcome %d, want %d", tt.text, tt.name, got.Outcome, tt.want)
 		}
 	}
 }

@@ -62,7 +62,7 @@ func limitError(err error) error {
 // settleError decides on a part that the node answered with an error.
 func (r *run) settleError(ctx context.Context, pt *part, f resp.Frame) {
 	it := r.items[pt.cmd]
-	err := serverError(f, it, pt.node)
+	err := serverError(f, it, pt.args, pt.node)
 	switch classify(err.Code) {
 	case redirected:
 		if r.follow(ctx, pt, err, it) {
