@@ -230,6 +230,7 @@ func (r *run) settleRefusal(ctx context.Context, tx *part, index int, name strin
 	switch classify(err.Code) {
 	case redirected:
 		if r.follow(ctx, tx, err, item{}) {
+			r.learn()
 			return nil, nil
 		}
 	case passing:

@@ -214,11 +214,11 @@ func TestAssignFollowsTrouble(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	p.parts[0].troubled().to = "p2:1"              // redirected
-	p.parts[1].troubled().due = now.Add(time.Hour) // not due
-	p.parts[2].finish([]byte(":1\r\n"))            // DBSIZE of p1 is done
-	p.parts[3].troubled().attempts = 1             // DBSIZE of p2 follows its shard
-	moved := threeShards.WithMoved(5461, "r2:1")   // p2's replica was promoted
+	p.parts[0].troubled().to = "p2:1"                               // redirected
+	p.parts[1].troubled().due = now.Add(time.Hour)                  // not due
+	p.parts[2].finish([]byte(":1\r\n"))                             // DBSIZE of p1 is done
+	p.parts[3].troubled().attempts = 1                              // DBSIZE of p2 follows its shard
+	moved := threeShards.WithMoved(map[uint16]string{5461: "r2:1"}) // p2's replica was promoted
 	groups, lost := new(assigner).assign(&p, moved, route{}, 0, now)
 	got := make(map[string][]int32)
 	for _, g := range groups {

@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/valkeybatch/valkeybatch/internal/node"
@@ -35,6 +36,10 @@ type run struct {
 	stale bool
 	// looked is whether a redirect of this round to an unknown node has had the topology read anew.
 	looked bool
+	// reconnected are the nodes whose connections were given up in this round.
+	reconnected []string
+	// moved is what MOVED said in this round and the slot map does not know yet.
+	moved map[uint16]string
 	// dues holds when what failed in this round may be sent again, by number of failures.
 	dues [maxSteps + 1]time.Time
 }
@@ -107,8 +112,25 @@ func (r *run) reachable(ctx context.Context) bool {
 
 // newRound forgets what concerned the last round only.
 func (r *run) newRound() {
-	r.looked = false
+	r.looked, r.reconnected = false, r.reconnected[:0]
 	clear(r.dues[:])
+}
+
+// reconnect gives up the connections to a node, once in a round however many commands suggest it.
+func (r *run) reconnect(addr string) {
+	if !slices.Contains(r.reconnected, addr) {
+		r.reconnected = append(r.reconnected, addr)
+		r.cfg.Pool.Get(addr).Recycle()
+	}
+}
+
+// learn brings the slot map up to date with what MOVED said in this round: all at once, since
+// a slot map is copied to be changed.
+func (r *run) learn() {
+	if len(r.moved) > 0 {
+		r.cfg.Map.Moved(r.moved)
+		clear(r.moved)
+	}
 }
 
 // due returns when a part that failed in this round for the n-th time may be sent again: the

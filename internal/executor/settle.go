@@ -43,6 +43,7 @@ func (r *run) settle(ctx context.Context, p *plan, round []sent) error {
 			}
 		}
 	}
+	r.learn()
 	p.align()
 	return nil
 }
@@ -103,6 +104,7 @@ func (r *run) follow(ctx context.Context, pt *part, reply *CommandError, it item
 			return false // one look a round is enough for all that it has to show
 		}
 		r.looked = true
+		r.learn() // before it, so that what it brings has the last word
 		// Without an answer in time the redirect stays in place, beside the other results.
 		within, cancel := context.WithDeadline(ctx, r.end())
 		fresh, err := r.cfg.Map.Refresh(within)
@@ -137,8 +139,8 @@ func (r *run) follow(ctx context.Context, pt *part, reply *CommandError, it item
 	return true
 }
 
-// learnMoved brings the slot map up to date with a MOVED reply. A script can make one up, so
-// that of a script only starts a refresh.
+// learnMoved takes note of a MOVED reply, until learn. A script can make one up, so that of a
+// script only starts a refresh.
 func (r *run) learnMoved(rd redirect, from string, it item) {
 	if it.scripted() {
 		r.cfg.Map.Trigger()
@@ -146,9 +148,12 @@ func (r *run) learnMoved(rd redirect, from string, it item) {
 	}
 	if rd.addr == from {
 		// The node names itself: something else answers at this connection's other end.
-		r.cfg.Pool.Get(from).Recycle()
+		r.reconnect(from)
 	}
-	r.cfg.Map.Moved(uint16(rd.slot), rd.addr)
+	if r.moved == nil {
+		r.moved = make(map[uint16]string)
+	}
+	r.moved[uint16(rd.slot)] = rd.addr
 }
 
 // wait puts a part off that was refused for a passing condition.
@@ -167,7 +172,7 @@ func (r *run) wait(pt *part, err *CommandError, it item) {
 	switch err.Code {
 	case "READONLY":
 		if !it.scripted() {
-			r.cfg.Pool.Get(pt.node).Recycle() // a name may lead to another server by now
+			r.reconnect(pt.node) // a name may lead to another server by now
 		}
 		r.stale = true
 	case "CLUSTERDOWN", "MASTERDOWN":

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -162,24 +163,27 @@ func (m *Map) Refresh(ctx context.Context) (*Topology, error) {
 	return m.Load(), err
 }
 
-// Moved takes note that a node has answered that addr now serves the slot. When
-// addr is a node of the deployment the snapshot is patched before Moved returns;
-// unless the snapshot said so already, a refresh is asked for. A refresh that is
-// under way, and may have asked before the slot moved, does not undo the patch.
-func (m *Map) Moved(slot uint16, addr string) {
-	if slot >= Slots {
-		return
-	}
+// Moved takes note that nodes have answered that the slots are now served by other
+// addresses. As far as these are nodes of the deployment the snapshot is patched
+// before Moved returns, once for all of them since a patch copies it; unless the
+// snapshot said so already, a refresh is asked for. A refresh that is under way, and
+// may have asked before the slots moved, does not undo the patch.
+func (m *Map) Moved(moves map[uint16]string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.begun > m.ended {
-		m.moved[slot] = addr
+		maps.Copy(m.moved, moves)
 	}
-	if t := m.current.Load(); t != nil {
-		if now, ok := t.Primary(slot); ok && now == addr {
-			return
-		}
-		if patched := t.WithMoved(slot, addr); patched != t {
+	t := m.current.Load()
+	news := false
+	for slot, addr := range moves {
+		news = news || (slot < Slots && (t == nil || !t.serves(slot, addr)))
+	}
+	if !news {
+		return
+	}
+	if t != nil {
+		if patched := t.WithMoved(moves); patched != t {
 			m.current.Store(patched)
 		}
 	}
@@ -290,9 +294,7 @@ func (m *Map) refresh(ctx context.Context) error {
 	former, before := m.current.Load(), m.err
 	changed := false
 	if err == nil {
-		for slot, addr := range m.moved {
-			fresh = fresh.WithMoved(slot, addr)
-		}
+		fresh = fresh.WithMoved(m.moved)
 		if changed = !fresh.Equal(former); changed {
 			m.current.Store(fresh)
 		}

@@ -219,7 +219,7 @@ func TestMapSourceTimeout(t *testing.T) {
 func TestMapMoved(t *testing.T) {
 	m, s := startMap(t, still)
 	first := s.next()
-	m.Moved(3, "a:1") // nothing is known yet: asks for a refresh, no more
+	m.Moved(map[uint16]string{3: "a:1"}) // nothing is known yet: asks for a refresh, no more
 	first <- reply{topo: two(10)}
 	s.next() <- reply{topo: two(10)}
 	eventually(t, "the snapshot", func() bool { return m.Load() != nil && s.busy.Load() == 0 })
@@ -227,21 +227,21 @@ func TestMapMoved(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	m.Moved(3, "b:1")
+	m.Moved(map[uint16]string{3: "b:1"})
 	if got := owner(m, 3); got != "b:1" {
 		t.Errorf("slot 3: %q", got)
 	}
-	s.next() <- reply{topo: two(10).WithMoved(3, "b:1")}
+	s.next() <- reply{topo: two(10).WithMoved(map[uint16]string{3: "b:1"})}
 
 	before := m.Load()
-	m.Moved(3, "b:1")   // known
-	m.Moved(Slots, "x") // no slot
+	m.Moved(map[uint16]string{3: "b:1"})   // known
+	m.Moved(map[uint16]string{Slots: "x"}) // no slot
 	if m.Load() != before {
 		t.Error("the snapshot changed")
 	}
 	s.quiet(50 * time.Millisecond)
 
-	m.Moved(4, "c:1") // unknown node: only a refresh can tell
+	m.Moved(map[uint16]string{4: "c:1"}) // unknown node: only a refresh can tell
 	if m.Load() != before {
 		t.Error("an unknown node was believed")
 	}
@@ -264,9 +264,9 @@ func TestMapRefreshDoesNotUndoMoved(t *testing.T) {
 
 	m.Trigger()
 	underWay := s.next()
-	m.Moved(3, "b:1")
-	m.Moved(20, "a:2") // not of this shard: a primary for one slot
-	m.Moved(5, "n:1")  // not known yet, but the refresh under way will bring it
+	m.Moved(map[uint16]string{3: "b:1"})
+	m.Moved(map[uint16]string{20: "a:2"}) // not of this shard: a primary for one slot
+	m.Moved(map[uint16]string{5: "n:1"})  // not known yet, but the refresh under way will bring it
 	underWay <- reply{topo: NewCluster([]Shard{
 		{Primary: "a:1", Replicas: []string{"a:2"}, Ranges: []Range{{0, 10}}},
 		{Primary: "b:1", Ranges: []Range{{11, Slots - 1}}},
@@ -286,9 +286,9 @@ func TestMapMovedConfirmedDuringRefresh(t *testing.T) {
 	m, s := startMap(t, still)
 	s.next() <- reply{topo: two(10)}
 	eventually(t, "the snapshot", func() bool { return m.Load() != nil })
-	m.Moved(3, "b:1")
+	m.Moved(map[uint16]string{3: "b:1"})
 	underWay := s.next()
-	m.Moved(3, "b:1") // a second command learns the same while a stale node is asked
+	m.Moved(map[uint16]string{3: "b:1"}) // a second command learns the same while a stale node is asked
 	underWay <- reply{topo: two(10)}
 	s.quiet(50 * time.Millisecond)
 	if got := owner(m, 3); got != "b:1" {
@@ -321,11 +321,11 @@ func TestMapOnChangeLate(t *testing.T) {
 	if calls != 1 {
 		t.Error("the current snapshot was not reported")
 	}
-	m.Moved(0, "b:1")
+	m.Moved(map[uint16]string{0: "b:1"})
 	if calls != 1 {
 		t.Error("a patch was reported")
 	}
-	s.next() <- reply{topo: two(1).WithMoved(0, "b:1")}
+	s.next() <- reply{topo: two(1).WithMoved(map[uint16]string{0: "b:1"})}
 }
 
 func TestMapClose(t *testing.T) {
@@ -343,7 +343,7 @@ func TestMapClose(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	m.Trigger()
-	m.Moved(1, "a:1")
+	m.Moved(map[uint16]string{1: "a:1"})
 	m.Close()
 }
 
@@ -361,7 +361,7 @@ func TestMapConcurrently(t *testing.T) {
 			for i := range 200 {
 				switch (i + g) % 4 {
 				case 0:
-					m.Moved(uint16(i), "b:1")
+					m.Moved(map[uint16]string{uint16(i): "b:1"})
 				case 1:
 					if _, err := m.Refresh(t.Context()); err != nil {
 						t.Error(err)

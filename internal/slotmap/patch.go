@@ -5,32 +5,56 @@ import (
 	"slices"
 )
 
-// WithMoved returns the topology after a node has answered that addr now serves
-// the slot (MOVED). It is the receiver itself when that is known already, and
-// when nothing can be learnt: on a standalone deployment, for a slot that does not
-// exist, and for an address that is no node of the deployment.
+// WithMoved returns the topology after nodes have answered which addresses now serve
+// slots (MOVED), taken in the order of the slots. It is the receiver itself when that is
+// known already, and when nothing can be learnt: on a standalone deployment, for slots
+// that do not exist, and for addresses that are no nodes of the deployment.
 //
-// A replica of the slot's own primary that now serves the slot has been promoted
+// A replica of a slot's own primary that now serves the slot has been promoted
 // in its place, so that all slots of the shard follow it, and the former primary
 // becomes a replica, held to be failed until a refresh knows better. A replica of
 // another shard becomes a primary for this slot alone.
-func (t *Topology) WithMoved(slot uint16, addr string) *Topology {
-	if !t.cluster || slot >= Slots {
+func (t *Topology) WithMoved(moves map[uint16]string) *Topology {
+	if !t.cluster || len(moves) == 0 {
 		return t
 	}
+	p := patch{t: t}
+	for _, slot := range slices.Sorted(maps.Keys(moves)) {
+		if slot < Slots {
+			p.move(slot, moves[slot])
+		}
+	}
+	return p.done()
+}
+
+// serves reports whether the slot's primary is known to be at addr.
+func (t *Topology) serves(slot uint16, addr string) bool {
+	now, ok := t.Primary(slot)
+	return ok && now == addr
+}
+
+// patch is a topology on which some slots are moved.
+type patch struct {
+	t *Topology
+	// own is whether t is a copy that nobody else knows yet.
+	own bool
+	// unordered is whether the shards' lowest slots, and what is ordered by them, are those
+	// from before.
+	unordered bool
+}
+
+// move gives one slot to the node at addr.
+func (p *patch) move(slot uint16, addr string) {
+	t := p.t
 	m, known := t.members[addr]
-	if !known {
-		return t
-	}
 	from := t.slots[slot]
-	if from != noShard && t.shards[from].primary == addr {
-		return t
+	switch {
+	case !known, from != noShard && t.shards[from].primary == addr:
+		return
+	case m.primary:
+		p.reassign(slot, m.shard)
+		return
 	}
-
-	if m.primary {
-		return t.reassigned(slot, m.shard)
-	}
-
 	shards := t.export()
 	slots := *t.slots
 	switch {
@@ -41,42 +65,41 @@ func (t *Topology) WithMoved(slot uint16, addr string) *Topology {
 		s.Replicas = append(without(s.Replicas, addr), former)
 		s.Failed = append(without(s.Failed, addr), former)
 	case len(shards) == int(noShard):
-		return t
+		return
 	default:
 		s := &shards[m.shard]
 		s.Replicas = without(s.Replicas, addr)
 		slots[slot] = uint16(len(shards))
 		shards = append(shards, Shard{Primary: addr, Zones: map[string]string{addr: m.zone}})
 	}
-	return assemble(shards, &slots)
+	*p = patch{t: assemble(shards, &slots), own: true}
 }
 
-// reassigned is the topology with one slot given to another primary. That is what
-// most redirects say, a great many of them during a migration, so that everything
-// else is shared with the receiver.
-func (t *Topology) reassigned(slot, to uint16) *Topology {
-	patched, slots := *t, *t.slots
-	from := slots[slot]
-	slots[slot] = to
-	patched.slots, patched.version = &slots, versions.Add(1)
+// reassign gives one slot to another primary. That is what most redirects say, a great
+// many of them during a migration, so that the slots are copied once for all of them, and
+// everything else is shared with the topology from before as long as it stays the same.
+func (p *patch) reassign(slot, to uint16) {
+	if !p.own {
+		t, slots := *p.t, *p.t.slots
+		t.slots, t.version = &slots, versions.Add(1)
+		p.t, p.own = &t, true
+	}
+	from := p.t.slots[slot]
+	p.t.slots[slot] = to
 	if from == noShard {
-		patched.assigned++
+		p.t.assigned++
 	}
-	lowestLost := from != noShard && t.shards[from].first == slot
-	if !lowestLost && t.shards[to].first < slot {
-		return &patched
+	p.unordered = p.unordered || slot < p.t.shards[to].first ||
+		(from != noShard && p.t.shards[from].first == slot)
+}
+
+// done returns the topology.
+func (p *patch) done() *Topology {
+	if p.unordered {
+		p.t.shards = slices.Clone(p.t.shards)
+		p.t.order()
 	}
-	patched.shards = slices.Clone(t.shards)
-	if lowestLost {
-		next := slot + 1
-		for next < Slots && slots[next] != from {
-			next++
-		}
-		patched.shards[from].first = next
-	}
-	patched.shards[to].first = min(patched.shards[to].first, slot)
-	patched.list()
-	return &patched
+	return p.t
 }
 
 // export returns the shards as assemble takes them; ranges are left out. The

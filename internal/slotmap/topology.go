@@ -123,14 +123,24 @@ func assemble(from []Shard, slots *[Slots]uint16) *Topology {
 			t.shards[i].replicas = all[:n:n]
 		}
 	}
+	t.order()
+	return t
+}
+
+// order finds the shards' lowest slots, the number of slots served, and what is ordered by
+// them.
+func (t *Topology) order() {
+	t.assigned = 0
+	for i := range t.shards {
+		t.shards[i].first = noSlot
+	}
 	for slot := Slots - 1; slot >= 0; slot-- {
-		if i := slots[slot]; i != noShard {
+		if i := t.slots[slot]; i != noShard {
 			t.shards[i].first = uint16(slot)
 			t.assigned++
 		}
 	}
 	t.list()
-	return t
 }
 
 // enrol notes a node's place, unless it has one already.

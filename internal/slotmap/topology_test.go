@@ -1,6 +1,10 @@
 package slotmap
 
 import (
+	"maps"
+	"math/rand/v2"
+	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -95,7 +99,7 @@ func TestTopologyStandalone(t *testing.T) {
 	if _, ok := topo.Primary(Slots); ok {
 		t.Error("there is no such slot")
 	}
-	if topo.WithMoved(1, "s:2") != topo || topo.WithMoved(1, "s:1") != topo {
+	if topo.WithMoved(map[uint16]string{1: "s:2"}) != topo || topo.WithMoved(map[uint16]string{1: "s:1"}) != topo {
 		t.Error("a standalone deployment has no slots to move")
 	}
 	if diff := cmp.Diff([]string{"s:1"}, topo.Primaries()); diff != "" {
@@ -149,7 +153,7 @@ func TestWithMoved(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := sample()
-			got := topo.WithMoved(c.slot, c.addr)
+			got := topo.WithMoved(map[uint16]string{c.slot: c.addr})
 			if !topo.Equal(before) {
 				t.Fatal("the receiver was changed")
 			}
@@ -178,7 +182,7 @@ func TestWithMoved(t *testing.T) {
 					t.Fatalf("slot %d is served by %q, which is no primary", slot, addr)
 				}
 			}
-			if !got.Equal(got.WithMoved(c.slot, c.addr)) {
+			if !got.Equal(got.WithMoved(map[uint16]string{c.slot: c.addr})) {
 				t.Error("a second time must change nothing")
 			}
 		})
@@ -186,7 +190,7 @@ func TestWithMoved(t *testing.T) {
 }
 
 func TestWithMovedPromotion(t *testing.T) {
-	got := sample().WithMoved(7, "a:3")
+	got := sample().WithMoved(map[uint16]string{7: "a:3"})
 	if diff := cmp.Diff([]string{"a:4"}, got.Replicas(7)); diff != "" {
 		t.Errorf("replicas to read from: %s", diff)
 	}
@@ -195,6 +199,55 @@ func TestWithMovedPromotion(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"a:3", "b:2", "c:3", "e:1"}, got.Primaries()); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Many moves at once come to the same as one after the other, in the order of the slots.
+func TestWithMovedAtOnce(t *testing.T) {
+	addrs := append(sample().Nodes(), "q:9")
+	for seed := range uint64(50) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		moves := make(map[uint16]string)
+		for range 1 + r.IntN(40) {
+			moves[uint16(r.IntN(Slots+2))] = addrs[r.IntN(len(addrs))]
+		}
+		moves[uint16(r.IntN(2)*5461)] = "c:3" // a shard's lowest
+		want := sample()
+		for _, slot := range slices.Sorted(maps.Keys(moves)) {
+			want = want.WithMoved(map[uint16]string{slot: moves[slot]})
+		}
+		topo := sample()
+		got := topo.WithMoved(moves)
+		if !got.Equal(want) || !topo.Equal(sample()) {
+			t.Fatalf("%v: %v, want %v", moves, got.Primaries(), want.Primaries())
+		}
+		for slot := range uint16(Slots) {
+			if got.slots[slot] != noShard && got.shards[got.slots[slot]].first > slot {
+				t.Fatalf("%v: slot %d is below the lowest of its shard", moves, slot)
+			}
+		}
+		if got.Assigned() != want.Assigned() {
+			t.Fatalf("%v: %d slots are served, want %d", moves, got.Assigned(), want.Assigned())
+		}
+	}
+}
+
+// A whole primary's slots that have moved cost one copy of the map, not one each.
+func TestWithMovedCost(t *testing.T) {
+	moves := make(map[uint16]string)
+	for slot := range uint16(5461) {
+		moves[slot] = "b:2"
+	}
+	topo := sample()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	topo = topo.WithMoved(moves)
+	runtime.ReadMemStats(&after)
+	if addr, _ := topo.Primary(5460); addr != "b:2" {
+		t.Errorf("slot 5460: %q", addr)
+	}
+	if bytes := after.TotalAlloc - before.TotalAlloc; bytes > 1<<20 {
+		t.Errorf("%d bytes were allocated", bytes)
 	}
 }
 
@@ -207,7 +260,7 @@ func TestTopologyEqual(t *testing.T) {
 		t.Error("these differ")
 	}
 	for _, other := range []*Topology{
-		a.WithMoved(7, "b:2"), a.WithMoved(7, "a:3"),
+		a.WithMoved(map[uint16]string{7: "b:2"}), a.WithMoved(map[uint16]string{7: "a:3"}),
 		NewCluster([]Shard{{Primary: "a:1", Ranges: []Range{{0, 1}}}}),
 	} {
 		if a.Equal(other) || other.Equal(a) {
@@ -231,6 +284,6 @@ func BenchmarkPrimary(b *testing.B) {
 func BenchmarkWithMoved(b *testing.B) {
 	topo := sample()
 	for b.Loop() {
-		topo.WithMoved(777, "b:2")
+		topo.WithMoved(map[uint16]string{777: "b:2"})
 	}
 }
