@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/valkeybatch/valkeybatch/internal/node"
 	"github.com/valkeybatch/valkeybatch/internal/resp"
@@ -123,6 +124,7 @@ func (r *run) atomicTarget(topo *slotmap.Topology, tx *part, turn int) (target, 
 
 // transaction sends the batch to a node as MULTI ... EXEC.
 func (r *run) transaction(ctx context.Context, tx *part, to target) *node.Batch {
+	r.sentAt = time.Now()
 	nb := node.NewBatch(len(r.batch.Commands)+1, r.budget)
 	for _, args := range r.batch.Commands {
 		nb.Add(args)
@@ -169,7 +171,7 @@ func (r *run) settleAtomic(ctx context.Context, tx *part, nb *node.Batch) (*Resu
 	}
 	if ctx.Err() != nil {
 		if timeUp(ctx) {
-			r.cfg.Map.Trigger() // a node that does not answer may be about to be replaced
+			r.overdue(node.Atomic)
 		}
 		if nb.ExecState() == node.NotSent && !strange(nb.Err()) {
 			return r.atomicEnded(ctx, tx)

@@ -44,6 +44,7 @@ var (
 // Groups for which a connection is at hand are queued and waited for by this goroutine; only
 // the others have one of their own, for what they have to wait for first.
 func (r *run) dispatch(ctx context.Context, end time.Time, p *plan, groups []group) []sent {
+	r.sentAt = time.Now()
 	clear(r.sent)
 	r.sent = slices.Grow(r.sent[:0], len(groups))[:len(groups)]
 	sending := r.sent

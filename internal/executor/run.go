@@ -40,6 +40,8 @@ type run struct {
 	reconnected []string
 	// moved is what MOVED said in this round and the slot map does not know yet.
 	moved map[uint16]string
+	// sentAt is when the round was sent.
+	sentAt time.Time
 	// dues holds when what failed in this round may be sent again, by number of failures.
 	dues [maxSteps + 1]time.Time
 }
@@ -114,6 +116,20 @@ func (r *run) reachable(ctx context.Context) bool {
 func (r *run) newRound() {
 	r.looked, r.reconnected = false, r.reconnected[:0]
 	clear(r.dues[:])
+}
+
+// silence is how long a node that answers is not expected to take for commands that neither
+// block nor are slow.
+const silence = time.Second
+
+// overdue takes note that a round to a node was given up when the time was up. A node that
+// has taken long to answer may be about to be replaced; one that was given little time, or is
+// waiting for what a blocking command waits for, is as good as any. A long script looks like a
+// node that hangs.
+func (r *run) overdue(class node.Class) {
+	if class != node.Blocking && time.Since(r.sentAt) >= silence {
+		r.cfg.Map.Trigger()
+	}
 }
 
 // reconnect gives up the connections to a node, once in a round however many commands suggest it.

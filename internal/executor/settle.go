@@ -30,6 +30,9 @@ func (r *run) settle(ctx context.Context, p *plan, round []sent) error {
 	for i := range round {
 		s := &round[i]
 		failure := s.batch.Err()
+		if failure != nil && interrupted(failure) && errors.Is(failure, context.DeadlineExceeded) {
+			r.overdue(s.to.Class)
+		}
 		for n, index := range s.parts {
 			pt := &p.parts[index]
 			reply, state := s.state(n)
@@ -188,11 +191,7 @@ func (r *run) settleUnanswered(pt *part, state node.State, failure error) {
 		err.Outcome = Unknown
 	}
 	if interrupted(failure) {
-		// Time is up. What was only a retry keeps its error; the rest ends the batch. That the
-		// node was too slow may mean that it is about to be replaced.
-		if errors.Is(failure, context.DeadlineExceeded) {
-			r.cfg.Map.Trigger()
-		}
+		// Time is up. What was only a retry keeps its error; the rest ends the batch.
 		if t.last == nil {
 			return
 		}

@@ -31,6 +31,11 @@ type Config struct {
 	// MinInterval is the least time between the starts of two refreshes, however
 	// many are asked for: 100 ms by default.
 	MinInterval time.Duration
+	// TriggerInterval bounds the time between the starts of refreshes that only
+	// Trigger asks for. It is MinInterval at first, doubles with every refresh that
+	// brings nothing new up to TriggerInterval, 2 s by default, and begins anew with
+	// one that does and with Moved.
+	TriggerInterval time.Duration
 	// Timeout bounds one refresh, 5 s by default.
 	Timeout time.Duration
 	// BackoffMin and BackoffMax bound the pause before a failed refresh is tried
@@ -49,10 +54,12 @@ func (c Config) withDefaults() Config {
 	}
 	fill(&c.Interval, 30*time.Second)
 	fill(&c.MinInterval, 100*time.Millisecond)
+	fill(&c.TriggerInterval, 2*time.Second)
 	fill(&c.Timeout, 5*time.Second)
 	fill(&c.BackoffMin, 100*time.Millisecond)
 	fill(&c.BackoffMax, 2*time.Second)
 	c.BackoffMax = max(c.BackoffMin, c.BackoffMax)
+	c.TriggerInterval = max(c.MinInterval, c.TriggerInterval)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -68,14 +75,16 @@ type Map struct {
 	config Config
 	cancel context.CancelFunc
 	done   chan struct{}
-	wake   chan struct{} // holds one token while a refresh is wanted
+	wake   chan struct{} // holds a token when wanted or wished for has become true
 
 	current atomic.Pointer[Topology]
 
 	mu        sync.Mutex
 	begun     uint64            // refreshes begun
 	ended     uint64            // refreshes ended
-	wanted    bool              // a refresh that has not begun is asked for
+	wanted    bool              // a refresh that has not begun is waited for, or asked for by Moved
+	wished    bool              // one is asked for by Trigger
+	spacing   time.Duration     // the least time before one that is only wished for
 	next      chan struct{}     // closed and replaced whenever a refresh ends
 	err       error             // of the last refresh
 	moved     map[uint16]string // what MOVED said since the refresh under way began
@@ -97,6 +106,7 @@ func NewMap(source Source, config Config) *Map {
 		err:    ErrNoTopology,
 		moved:  make(map[uint16]string),
 	}
+	m.spacing = m.config.MinInterval
 	go m.run(ctx)
 	return m
 }
@@ -120,23 +130,32 @@ func (m *Map) Err() error {
 	return m.err
 }
 
-// Trigger asks for a refresh that begins after this call, and does not wait for it.
+// Trigger asks for a refresh that begins after this call, and does not wait for it. It
+// begins the later the more of them have brought nothing new, unless somebody else wants it.
 func (m *Map) Trigger() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.want()
+	if !m.wished {
+		m.wished = true
+		m.awaken()
+	}
 }
 
 // want asks for a refresh and returns its number. The caller holds mu.
 func (m *Map) want() uint64 {
 	if !m.wanted {
 		m.wanted = true
-		select {
-		case m.wake <- struct{}{}:
-		default:
-		}
+		m.awaken()
 	}
 	return m.begun + 1
+}
+
+// awaken has the Map's goroutine look again when the next refresh is due.
+func (m *Map) awaken() {
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
 }
 
 // Refresh asks for a refresh that begins after this call and waits until it has
@@ -187,6 +206,7 @@ func (m *Map) Moved(moves map[uint16]string) {
 			m.current.Store(patched)
 		}
 	}
+	m.spacing = m.config.MinInterval
 	m.want()
 }
 
@@ -230,31 +250,51 @@ func (m *Map) run(ctx context.Context) {
 	}
 }
 
-// rest waits until the next refresh is due: when pause has passed, or when one is
-// wanted and the last one's start is MinInterval ago. It is false when ctx is done.
+// rest waits until the next refresh is due, given when the last one began and after
+// which pause one is due that nobody asks for. It is false when ctx is done.
 func (m *Map) rest(ctx context.Context, start time.Time, pause time.Duration) bool {
-	var due <-chan time.Time
+	var unasked time.Time
 	if pause > 0 {
-		timer := time.NewTimer(pause)
-		defer timer.Stop()
-		due = timer.C
+		unasked = time.Now().Add(pause)
 	}
-	select {
-	case <-ctx.Done():
-		return false
-	case <-due:
-	case <-m.wake:
-	}
-	if wait := time.Until(start.Add(m.config.MinInterval)); wait > 0 {
-		timer := time.NewTimer(wait)
-		defer timer.Stop()
+	for {
+		var due <-chan time.Time
+		if at := m.due(start, unasked); !at.IsZero() {
+			wait := time.Until(at)
+			if wait <= 0 {
+				return ctx.Err() == nil
+			}
+			due = time.After(wait)
+		}
 		select {
 		case <-ctx.Done():
 			return false
-		case <-timer.C:
+		case <-due:
+		case <-m.wake:
 		}
 	}
-	return true
+}
+
+// due returns when the next refresh is due as things stand, which is unasked at the
+// latest; zero for never.
+func (m *Map) due(start, unasked time.Time) time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	least, at := start.Add(m.config.MinInterval), unasked
+	switch {
+	case m.wanted:
+		return least
+	case m.wished:
+		if wished := start.Add(m.spacing); at.IsZero() || wished.Before(at) {
+			at = wished
+		}
+	case at.IsZero():
+		return at
+	}
+	if at.Before(least) {
+		return least
+	}
+	return at
 }
 
 // jittered spreads a pause over 90 % to 110 % of its length, so that many
@@ -270,11 +310,8 @@ func jittered(d time.Duration) time.Duration {
 func (m *Map) refresh(ctx context.Context) error {
 	m.mu.Lock()
 	m.begun++
-	m.wanted = false
-	select {
-	case <-m.wake:
-	default:
-	}
+	asked := m.wanted || m.wished
+	m.wanted, m.wished = false, false
 	clear(m.moved)
 	m.mu.Unlock()
 
@@ -298,6 +335,11 @@ func (m *Map) refresh(ctx context.Context) error {
 		if changed = !fresh.Equal(former); changed {
 			m.current.Store(fresh)
 		}
+	}
+	if changed || (!asked && err == nil) {
+		m.spacing = m.config.MinInterval
+	} else {
+		m.spacing = min(2*m.spacing, m.config.TriggerInterval)
 	}
 	m.err = err
 	m.ended++

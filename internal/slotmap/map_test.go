@@ -197,6 +197,57 @@ func TestMapThrottle(t *testing.T) {
 	}
 }
 
+// Refreshes that nobody waits for and that bring nothing new become rare.
+func TestMapTriggersInVain(t *testing.T) {
+	m, s := startMap(t, Config{Interval: -1, MinInterval: 20 * time.Millisecond, TriggerInterval: 10 * time.Second})
+	s.next() <- reply{topo: two(10)}
+	eventually(t, "the snapshot", func() bool { return m.Load() != nil })
+	start := time.Now()
+	for range 5 { // 20 ms after the first, then 40, 80, 160 and 320
+		m.Trigger()
+		s.next() <- reply{topo: two(10)}
+	}
+	if took := time.Since(start); took < 500*time.Millisecond {
+		t.Errorf("five refreshes that brought nothing new began within %v", took)
+	}
+
+	// Whoever waits is not kept waiting, even when one is wished for already.
+	m.Trigger()
+	s.quiet(30 * time.Millisecond)
+	start = time.Now()
+	if _, err := refreshed(m, s, two(10)); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(start); took > 400*time.Millisecond { // else 640 ms
+		t.Errorf("a refresh that was waited for took %v", took)
+	}
+
+	// With news it all begins anew.
+	for _, news := range []func(){
+		func() { m.Moved(map[uint16]string{3: "b:1"}); s.next() <- reply{topo: m.Load()} },
+		func() { m.Trigger(); s.next() <- reply{topo: two(11)} },
+	} {
+		idle := func() time.Duration {
+			var spacing time.Duration
+			eventually(t, "the end of the refresh", func() bool {
+				m.mu.Lock()
+				defer m.mu.Unlock()
+				spacing = m.spacing
+				return m.begun == m.ended
+			})
+			return spacing
+		}
+		for idle() < 4*m.config.MinInterval {
+			m.Trigger()
+			s.next() <- reply{topo: m.Load()}
+		}
+		news()
+		if got := idle(); got > 2*m.config.MinInterval {
+			t.Errorf("after news the next refresh is %v away", got)
+		}
+	}
+}
+
 func TestMapRefreshHonoursContext(t *testing.T) {
 	m, s := startMap(t, still)
 	pending := s.next()
