@@ -59,6 +59,9 @@ func run(ctx context.Context, server string, port int, timeout time.Duration, ar
 		if ctx.Err() != nil {
 			return nil // told to stop meanwhile
 		}
+		if taken := (*local.PortError)(nil); errors.As(err, &taken) && port != 0 {
+			err = fmt.Errorf("%w\nchoose other ports with NODE_PORT=... of make, or --port of this program (0 picks free ones)", err)
+		}
 		return err
 	}
 	defer func() {

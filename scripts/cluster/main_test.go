@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -66,6 +67,24 @@ func TestClusterRunsAndEnds(t *testing.T) {
 	if c, err := net.Dial("tcp", addr); err == nil {
 		c.Close()
 		t.Error("the server is still running")
+	}
+}
+
+// Whoever finds the ports taken is told which, and how to choose others.
+func TestTakenPorts(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	first, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = run(t.Context(), "", first, time.Minute, nil)
+	if err == nil || !strings.Contains(err.Error(), "port "+port+" is not free") || !strings.Contains(err.Error(), "NODE_PORT=") {
+		t.Errorf("it ends with %v", err)
 	}
 }
 

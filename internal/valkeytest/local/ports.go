@@ -34,6 +34,24 @@ func (r *reservation) release() {
 	}
 }
 
+// PortError says that a server's port, or the cluster bus port that belongs to it, is not free.
+type PortError struct {
+	// Port is the one that is not.
+	Port int
+	// Err is why, and nil when another local cluster or test has reserved it.
+	Err error
+}
+
+func (e *PortError) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("port %d is in use by another local cluster or test", e.Port)
+	}
+	return fmt.Sprintf("port %d is not free: %v", e.Port, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *PortError) Unwrap() error { return e.Err }
+
 // reservePort picks a port that is free together with its cluster bus port.
 func reservePort() (*reservation, error) {
 	var last error
@@ -57,6 +75,9 @@ func reserve(port int) (*reservation, error) {
 		return nil, err
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			err = &PortError{Port: port}
+		}
 		return nil, errors.Join(err, lock.Close())
 	}
 	for _, p := range []int{port, port + busPortOffset} {
@@ -64,7 +85,7 @@ func reserve(port int) (*reservation, error) {
 			continue // no cluster node can run there, a standalone server can
 		}
 		if err := tryListen(p); err != nil {
-			return nil, errors.Join(err, lock.Close())
+			return nil, errors.Join(&PortError{Port: p, Err: err}, lock.Close())
 		}
 	}
 	return &reservation{port: port, lock: lock}, nil
