@@ -25,8 +25,15 @@ func TestAcceptance099_113_WrittenAndNeverWritten(t *testing.T) {
 	s.want(t, pipeline(cmd("SET", key("big"), strings.Repeat("x", 1<<20))), "OK")
 	const count = 2500
 	value := strings.Repeat("x", 20<<10) // 50 MiB in all, which no socket buffers hold
+	backlog(t, p[1].Port()) // else there is no telling when
 	p[1].Pause(t)
-	time.AfterFunc(1500*time.Millisecond, func() { p[1].Kill(t) })
+	killed := make(chan struct{})
+	defer func() { <-killed }()
+	go func() {
+		defer close(killed) // waiting that fails ends the goroutine, and the test
+		awaitBacklog(t, p[1].Port(), 2*len(value))
+		p[1].Kill(t)
+	}()
 	var commands []*valkeybatchv1.Command
 	for i := range count {
 		commands = append(commands, cmd("SET", key(fmt.Sprint(i)), value))
