@@ -25,7 +25,7 @@ func TestAcceptance099_113_WrittenAndNeverWritten(t *testing.T) {
 	s.want(t, pipeline(cmd("SET", key("big"), strings.Repeat("x", 1<<20))), "OK")
 	const count = 2500
 	value := strings.Repeat("x", 20<<10) // 50 MiB in all, which no socket buffers hold
-	backlog(t, p[1].Port()) // else there is no telling when
+	backlog(t, p[1].Port())              // else there is no telling when
 	p[1].Pause(t)
 	killed := make(chan struct{})
 	defer func() { <-killed }()

@@ -186,6 +186,7 @@ func TestAcceptance115_117_OutcomeAfterAnUnansweredTry(t *testing.T) {
 	// A real server cannot be made to be lost and to refuse at the right moments; so it is scripted.
 	for _, text := range []string{"LOADING data", "READONLY no", "CLUSTERDOWN no", "NOPERM no", "ERR no such key"} {
 		t.Run(strings.Fields(text)[0], func(t *testing.T) {
+			t.Parallel()
 			var lost atomic.Int64
 			sc := startScript(t, 2, func(s *script, node, conn int, args []string) []byte {
 				if args[0] != "RENAMENX" {
@@ -199,7 +200,7 @@ func TestAcceptance115_117_OutcomeAfterAnUnansweredTry(t *testing.T) {
 			s := serve(t, sc.seeds(), unasked...)
 			for _, serverError := range []bool{false, true} {
 				lost.Store(0)
-				v := s.must(t, pipeline(cmd("RENAMENX", sc.key(0, "a"), sc.key(0, "b"))).timed(700*time.Millisecond, serverError, true))[0]
+				v := s.must(t, pipeline(cmd("RENAMENX", sc.key(0, "a"), sc.key(0, "b"))).timed(2*time.Second, serverError, true))[0]
 				wantError(t, v, strings.Fields(text)[0], unknown, sc.nodes[0].Addr())
 			}
 		})
