@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/valkeybatch/valkeybatch/internal/options"
 	"github.com/valkeybatch/valkeybatch/internal/slotmap"
@@ -90,16 +91,16 @@ func (r *run) resolveRoute(ctx context.Context, topo *slotmap.Topology) (*slotma
 	if _, ok := r.route.target(fresh, 0); ok {
 		return fresh, nil
 	}
-	return nil, noSuchNode(r.opts.Route)
+	return nil, noSuchNode(r.opts.Route, fresh)
 }
 
-// noSuchNode words a route that names no node.
-func noSuchNode(rt options.Route) error {
+// noSuchNode words a route that names no node of a topology.
+func noSuchNode(rt options.Route, topo *slotmap.Topology) error {
 	err := &InvalidError{Index: -1, Reason: "ROUTE_NOT_FOUND", Metadata: map[string]string{}}
 	switch {
 	case rt.Kind == options.RouteAddress:
 		err.Field = "cluster_options.route.by_address"
-		err.Message = fmt.Sprintf("%s is not a node of the cluster", rt.Addr)
+		err.Message = fmt.Sprintf("%s is not a node of the cluster, whose nodes are %s", rt.Addr, someOf(topo.Nodes()))
 		err.Metadata["address"] = rt.Addr
 	case rt.Kind == options.RouteSlot && rt.Replica:
 		err.Field = "cluster_options.route"
@@ -114,4 +115,13 @@ func noSuchNode(rt options.Route) error {
 		err.Message = "the cluster has no primary"
 	}
 	return err
+}
+
+// someOf lists the first few of the nodes, and says how many there are besides.
+func someOf(nodes []string) string {
+	const few = 6
+	if len(nodes) <= few {
+		return strings.Join(nodes, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(nodes[:few], ", "), len(nodes)-few)
 }
