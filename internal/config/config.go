@@ -77,8 +77,9 @@ type Limits struct {
 	// MaxReplyBytes is the most reply bytes of one batch, as Valkey sends them. 1 KiB to 1 GiB.
 	MaxReplyBytes Size `name:"max-reply-bytes" env:"VALKEYBATCH_MAX_REPLY_BYTES" default:"128MiB" placeholder:"SIZE" help:"Most reply bytes of one batch." group:"Limits"`
 	// MaxReplyDepth is how deep a reply may be nested. 1 to 128. The default keeps the deepest
-	// reply within what Protocol Buffers decoders accept by default (100 levels, three per nested map).
-	MaxReplyDepth int `name:"max-reply-depth" env:"VALKEYBATCH_MAX_REPLY_DEPTH" default:"32" placeholder:"N" help:"How deep a reply may be nested." group:"Limits"`
+	// reply within what most Protocol Buffers decoders accept by default: 100 levels, of which
+	// an array takes two (Value, ArrayValue) and a map three (Value, MapValue, Entry).
+	MaxReplyDepth int `name:"max-reply-depth" env:"VALKEYBATCH_MAX_REPLY_DEPTH" default:"32" placeholder:"N" help:"How deep a reply may be nested. Generated clients with Protocol Buffers' usual limit of 100 levels read 48 arrays in each other, but only 32 maps." group:"Limits"`
 	// MaxInFlightBatches is the most batches carried out at once. 1 to 1,000,000.
 	MaxInFlightBatches int `name:"max-in-flight-batches" env:"VALKEYBATCH_MAX_IN_FLIGHT_BATCHES" default:"1024" placeholder:"N" help:"Most batches carried out at once; more are refused." group:"Limits"`
 	// MaxStreamBatches is the most batches of one stream carried out at once. 1 to 1,000,000.
