@@ -1,0 +1,106 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/valkeybatch/valkeybatch/bench/internal/client"
+	"github.com/valkeybatch/valkeybatch/bench/internal/deploy"
+	"github.com/valkeybatch/valkeybatch/bench/internal/result"
+	"github.com/valkeybatch/valkeybatch/bench/internal/scenario"
+	"github.com/valkeybatch/valkeybatch/bench/internal/subject"
+)
+
+// cellTimeout bounds one measurement with everything around it.
+const cellTimeout = 90 * time.Second
+
+// cell measures one subject in one scenario once. Client and service are new processes, so
+// that nothing of one measurement reaches into the next, and peaks of memory are its own.
+func (r *runner) cell(ctx context.Context, d *deploy.Deployment, s *scenario.Scenario, who *subject.Subject, round int) result.Cell {
+	ctx, cancel := context.WithTimeout(ctx, cellTimeout)
+	defer cancel()
+	c := result.Cell{Scenario: s.Name, Subject: who.Name, Round: round}
+	if err := r.measure(ctx, d, s, who, &c); err != nil {
+		c = result.Cell{Scenario: s.Name, Subject: who.Name, Round: round, Error: err.Error()}
+	}
+	return c
+}
+
+func (r *runner) measure(ctx context.Context, d *deploy.Deployment, s *scenario.Scenario, who *subject.Subject, c *result.Cell) error {
+	target := subject.Target{Cluster: d.Kind != deploy.Standalone, Nodes: d.Nodes()}
+	behind, err := r.startBackend(ctx, who.Needs, &target)
+	if err != nil {
+		return fmt.Errorf("starting what %s needs: %w", who.Name, err)
+	}
+	defer behind.end()
+	caller, err := start(ctx, r.config.Self, ClientCommand)
+	if err != nil {
+		return err
+	}
+	defer caller.end()
+	longer := s.Longer
+	if longer == 0 {
+		longer = 1
+	}
+	err = caller.send(client.Order{
+		Subject: who.Name, Target: target, Spec: s.Spec, Callers: s.Callers,
+		WarmUp: r.config.WarmUp,
+		Time:   time.Duration(float64(r.config.Time) * longer),
+	})
+	if err != nil {
+		return err
+	}
+	if line, err := caller.line(); err != nil || line != "ready" {
+		return fmt.Errorf("the client said %q: %w", line, err)
+	}
+	serviceBefore, err := behind.sample()
+	if err != nil {
+		return err
+	}
+	serversBefore, err := d.CPU()
+	if err != nil {
+		return err
+	}
+	if err := caller.send(nil); err != nil {
+		return err
+	}
+	var got client.Result
+	if err := caller.receive(&got); err != nil {
+		return err
+	}
+	serversAfter, err := d.CPU()
+	if err != nil {
+		return err
+	}
+	serviceAfter, err := behind.sample()
+	if err != nil {
+		return err
+	}
+
+	perCommand := func(d time.Duration) float64 { return microseconds(d) / float64(got.Commands) }
+	count := func(n uint64) float64 { return float64(n) / float64(got.Commands) }
+	c.Batches, c.Commands, c.Seconds = got.Batches, got.Commands, got.Time.Seconds()
+	c.P50, c.P99, c.P999 = microseconds(got.P50), microseconds(got.P99), microseconds(got.P999)
+	c.ClientCPU = perCommand(got.CPU)
+	c.ServiceCPU = perCommand(serviceAfter.CPU - serviceBefore.CPU)
+	c.ServersCPU = perCommand(serversAfter - serversBefore)
+	c.ClientAllocs, c.ClientBytes = count(got.Mallocs), count(got.Bytes)
+	c.ServiceAllocs = count(serviceAfter.Mallocs - serviceBefore.Mallocs)
+	c.ServiceBytes = count(serviceAfter.Bytes - serviceBefore.Bytes)
+	c.ClientPeak, c.ServicePeak = float64(got.Peak), float64(serviceAfter.Peak)
+	return nil
+}
+
+func microseconds(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+
+func (r *runner) startBackend(ctx context.Context, needs subject.Needs, target *subject.Target) (backend, error) {
+	switch needs {
+	case subject.Service:
+		return startService(ctx, r.config.Service, target)
+	case subject.Webdis:
+		return startWebdis(ctx, target)
+	default:
+		return none{}, nil
+	}
+}

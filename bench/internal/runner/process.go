@@ -1,0 +1,131 @@
+// Package runner carries out a run: it starts the deployments, and for every cell the
+// processes that are measured.
+package runner
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/valkeybatch/valkeybatch/internal/valkeytest/local"
+)
+
+// process is a child that is talked to by lines. It must be started by a thread that lives
+// as long as this process does, and ends with it.
+type process struct {
+	cmd   *exec.Cmd
+	in    io.WriteCloser
+	out   *bufio.Reader
+	said  *tail // on standard error
+	ended func() bool
+}
+
+// start starts a child, which is killed when ctx ends.
+func start(ctx context.Context, name string, args ...string) (*process, error) {
+	p := &process{cmd: exec.Command(name, args...), said: &tail{}}
+	p.cmd.SysProcAttr = local.ChildAttributes()
+	p.cmd.Stderr = p.said
+	var err error
+	if p.in, err = p.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	p.out = bufio.NewReader(out)
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	p.ended = context.AfterFunc(ctx, func() { _ = p.cmd.Process.Kill() })
+	return p, nil
+}
+
+// send writes a line: JSON, or nothing.
+func (p *process) send(message any) error {
+	line := []byte{'\n'}
+	if message != nil {
+		b, err := json.Marshal(message)
+		if err != nil {
+			return err
+		}
+		line = append(b, '\n')
+	}
+	_, err := p.in.Write(line)
+	return p.explain(err)
+}
+
+// line reads a line.
+func (p *process) line() (string, error) {
+	line, err := p.out.ReadString('\n')
+	return strings.TrimSpace(line), p.explain(err)
+}
+
+// receive reads a line of JSON.
+func (p *process) receive(message any) error {
+	line, err := p.line()
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal([]byte(line), message)
+}
+
+// explain adds to an error what the child said of it.
+func (p *process) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	// What it says at its end may still be on its way.
+	_ = p.in.Close()
+	done := make(chan struct{})
+	go func() { _ = p.cmd.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(time.Second):
+	}
+	return fmt.Errorf("%w: %s", err, p.said)
+}
+
+// endTimeout is how long a child may take to end by itself.
+const endTimeout = 2 * time.Second
+
+// end has the child end, and waits for it.
+func (p *process) end() {
+	_ = p.in.Close()
+	if p.cmd.ProcessState == nil {
+		timer := time.AfterFunc(endTimeout, func() { _ = p.cmd.Process.Kill() })
+		_ = p.cmd.Wait()
+		timer.Stop()
+	}
+	p.ended()
+}
+
+// tail keeps the end of what is written to it.
+type tail struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+const tailBytes = 1000
+
+func (t *tail) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = append(t.text, b...)
+	if extra := len(t.text) - tailBytes; extra > 0 {
+		t.text = t.text[extra:]
+	}
+	return len(b), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.TrimSpace(string(t.text))
+}

@@ -1,0 +1,129 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/valkeybatch/valkeybatch/bench/internal/deploy"
+	"github.com/valkeybatch/valkeybatch/bench/internal/result"
+	"github.com/valkeybatch/valkeybatch/bench/internal/scenario"
+	"github.com/valkeybatch/valkeybatch/bench/internal/subject"
+)
+
+// ClientCommand is the subcommand that makes the benchmark's own program a client process.
+const ClientCommand = "client"
+
+// Config says what is run.
+type Config struct {
+	Self      string // the benchmark's program
+	Service   string // the service's program
+	Scenarios []*scenario.Scenario
+	Subjects  func(name string) bool // which of the scenarios' subjects
+	Rounds    int
+	WarmUp    time.Duration // of each measurement
+	Time      time.Duration // of each measurement
+	Log       io.Writer     // a line for each measurement
+}
+
+type runner struct {
+	config  Config
+	running map[deploy.Kind]*deploy.Deployment
+	current *deploy.Deployment // the one that is not standing still
+}
+
+// startTimeout is how long a deployment may take to start.
+const startTimeout = 2 * time.Minute
+
+// Run measures every subject once in every scenario in every round.
+func Run(ctx context.Context, config Config) (cells []result.Cell, err error) {
+	r := &runner{config: config, running: map[deploy.Kind]*deploy.Deployment{}}
+	defer func() {
+		for _, d := range r.running {
+			err = errors.Join(err, d.Close())
+		}
+	}()
+	for round := range config.Rounds {
+		for i, s := range config.Scenarios {
+			d, err := r.use(ctx, s.Deploy)
+			if err != nil {
+				return cells, err
+			}
+			if err := d.Load(ctx, s.Spec); err != nil {
+				return cells, err
+			}
+			// Everybody has every place in the order once in a while.
+			for _, who := range rotated(r.subjects(s), round+i) {
+				c := r.cell(ctx, d, s, who, round)
+				if err := ctx.Err(); err != nil {
+					return cells, err
+				}
+				r.log(&c)
+				cells = append(cells, c)
+			}
+		}
+	}
+	return cells, nil
+}
+
+// subjects are those of the scenario that are asked for and that this machine has.
+func (r *runner) subjects(s *scenario.Scenario) []*subject.Subject {
+	var subjects []*subject.Subject
+	for _, who := range subject.All {
+		switch {
+		case !s.Has(who.Name), !r.config.Subjects(who.Name):
+		case who.Needs == subject.Webdis && webdisBinary() == "":
+		default:
+			subjects = append(subjects, who)
+		}
+	}
+	return subjects
+}
+
+// use returns the deployment, started if need be, with all others standing still.
+func (r *runner) use(ctx context.Context, kind deploy.Kind) (*deploy.Deployment, error) {
+	d := r.running[kind]
+	if d != nil && d == r.current {
+		return d, nil
+	}
+	if r.current != nil {
+		if err := r.current.Pause(); err != nil {
+			return nil, err
+		}
+		r.current = nil
+	}
+	if d == nil {
+		starting, cancel := context.WithTimeout(ctx, startTimeout)
+		defer cancel()
+		var err error
+		if d, err = deploy.Start(starting, kind); err != nil {
+			return nil, err
+		}
+		r.running[kind] = d
+	} else if err := d.Resume(); err != nil {
+		return nil, err
+	}
+	r.current = d
+	return d, nil
+}
+
+// rotated returns the list beginning with its n-th element.
+func rotated[T any](list []T, n int) []T {
+	if len(list) == 0 {
+		return nil
+	}
+	n %= len(list)
+	return append(append(make([]T, 0, len(list)), list[n:]...), list[:n]...)
+}
+
+func (r *runner) log(c *result.Cell) {
+	if c.Error != "" {
+		fmt.Fprintf(r.config.Log, "%d %-24s %-10s FAILED: %s\n", c.Round+1, c.Scenario, c.Subject, c.Error)
+		return
+	}
+	fmt.Fprintf(r.config.Log, "%d %-24s %-10s %9.0f/s  cpu %6.2f + %5.2f us  p50 %8.0f p99 %8.0f us  allocs %5.2f + %5.3f  peak %4.0f + %4.0f MiB\n",
+		c.Round+1, c.Scenario, c.Subject, result.Rate.Of(c), c.ClientCPU, c.ServiceCPU, c.P50, c.P99,
+		c.ClientAllocs, c.ServiceAllocs, c.ClientPeak/(1<<20), c.ServicePeak/(1<<20))
+}
