@@ -1,23 +1,18 @@
-// Command bench measures the service against its peers, side by side in one run. See
-// README.md beside it.
+// Command bench measures the service beside its peers, in one run: README.md tells how.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
-	"regexp"
 	"runtime"
 	"syscall"
-	"time"
 
 	"github.com/valkeybatch/valkeybatch/bench/internal/client"
-	"github.com/valkeybatch/valkeybatch/bench/internal/result"
 	"github.com/valkeybatch/valkeybatch/bench/internal/runner"
-	"github.com/valkeybatch/valkeybatch/bench/internal/scenario"
 )
 
 func main() {
@@ -26,37 +21,17 @@ func main() {
 	}
 	// The kernel ends a child when the thread that started it ends: that is to be the main one.
 	runtime.LockOSThread()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	if err := run(ctx); err != nil {
+	o, err := parse(os.Args[1:])
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return
+	case err != nil:
+		os.Exit(2) // the flag package has said why
+	}
+	if err := o.run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
-}
-
-func run(ctx context.Context) error {
-	only := flag.String("run", "", "")
-	subjects := flag.String("subjects", "", "")
-	rounds := flag.Int("rounds", 5, "")
-	seconds := flag.Float64("seconds", 1, "")
-	flag.Parse()
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	re := regexp.MustCompile(*only)
-	sre := regexp.MustCompile(*subjects)
-	cfg := runner.Config{
-		Self: self, Service: filepath.Join(filepath.Dir(self), "bench-service"),
-		Rounds: *rounds, WarmUp: 300 * time.Millisecond, Time: time.Duration(*seconds * 1e9),
-		Subjects: sre.MatchString, Log: os.Stdout,
-	}
-	for _, s := range scenario.All {
-		if re.MatchString(s.Name) {
-			cfg.Scenarios = append(cfg.Scenarios, s)
-		}
-	}
-	cells, err := runner.Run(ctx, cfg)
-	_ = result.Run{Cells: cells}
-	return err
 }

@@ -8,12 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/valkeybatch/valkeybatch/bench/internal/proc"
 	"github.com/valkeybatch/valkeybatch/bench/internal/subject"
-	"strconv"
 )
 
 // backend is the process between client and deployment, where the subject has one.
@@ -79,7 +79,7 @@ type webdis struct {
 	dir string
 }
 
-// webdisBinary is nil where Webdis is not installed.
+// webdisBinary is where Webdis is, empty where it is not installed.
 func webdisBinary() string {
 	for _, name := range []string{"webdis", "/usr/sbin/webdis"} {
 		if path, err := exec.LookPath(name); err == nil {

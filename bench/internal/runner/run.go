@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/valkeybatch/valkeybatch/bench/internal/deploy"
@@ -40,6 +41,9 @@ const startTimeout = 2 * time.Minute
 // Run measures every subject once in every scenario in every round.
 func Run(ctx context.Context, config Config) (cells []result.Cell, err error) {
 	r := &runner{config: config, running: map[deploy.Kind]*deploy.Deployment{}}
+	if err := r.check(); err != nil {
+		return nil, err
+	}
 	defer func() {
 		for _, d := range r.running {
 			err = errors.Join(err, d.Close())
@@ -68,18 +72,30 @@ func Run(ctx context.Context, config Config) (cells []result.Cell, err error) {
 	return cells, nil
 }
 
-// subjects are those of the scenario that are asked for and that this machine has.
+// subjects are those of the scenario that are asked for.
 func (r *runner) subjects(s *scenario.Scenario) []*subject.Subject {
 	var subjects []*subject.Subject
 	for _, who := range subject.All {
-		switch {
-		case !s.Has(who.Name), !r.config.Subjects(who.Name):
-		case who.Needs == subject.Webdis && webdisBinary() == "":
-		default:
+		if s.Has(who.Name) && r.config.Subjects(who.Name) {
 			subjects = append(subjects, who)
 		}
 	}
 	return subjects
+}
+
+// check says what is missing on this machine before anything is measured.
+func (r *runner) check() error {
+	if _, err := os.Stat(r.config.Service); err != nil {
+		return fmt.Errorf("the service's program is not there (make bench builds it): %w", err)
+	}
+	for _, s := range r.config.Scenarios {
+		for _, who := range r.subjects(s) {
+			if who.Needs == subject.Webdis && webdisBinary() == "" {
+				return errors.New("webdis is not installed (scripts/install-bench.sh installs it, -skip webdis does without)")
+			}
+		}
+	}
+	return nil
 }
 
 // use returns the deployment, started if need be, with all others standing still.

@@ -18,6 +18,7 @@ type Scenario struct {
 	Callers  int
 	Longer   float64 // how much longer than others it is measured; 0 is 1
 	Subjects []string
+	Smoke    bool // part of the smoke test
 }
 
 // Title says what the scenario is.
@@ -41,7 +42,7 @@ func (s *Scenario) Title() string {
 }
 
 var commandTitles = map[string]string{
-	"get": "GET", "set": "SET", "getset": "GET and SET", "mix": "GET/SET/INCR/HSET", "mget": "MGET",
+	"get": "GET", "set": "SET", "mix": "GET/SET/INCR/HSET", "mget": "MGET",
 }
 
 func number(n int) string {

@@ -1,55 +1,102 @@
 package scenario
 
 import (
+	"slices"
+
 	"github.com/valkeybatch/valkeybatch/bench/internal/deploy"
 	"github.com/valkeybatch/valkeybatch/bench/internal/workload"
 )
 
-// Groups of subjects.
-var (
-	everyBatch  = []string{"unary", "unix", "glide", "go-redis", "valkey-go", "floor"}
-	everySingle = []string{"unary", "unix", "glide", "go-redis", "valkey-go", "floor", "webdis", "empty"}
-	oursGlide   = []string{"unary", "glide", "floor"}
+const (
+	kib = 1 << 10
+	// tiny is the size of most scenarios' values: what is left of a command then is overhead.
+	tiny = 16
 )
 
-func spec(commands string, batch, size int) workload.Spec {
-	return workload.Spec{Commands: commands, Batch: batch, Size: size}
-}
+// Groups of subjects.
+var (
+	ours  = []string{"unary", "unix", "stream"}
+	peers = []string{"glide", "go-redis", "valkey-go", "floor"}
 
-func atomic(commands string, batch, size int) workload.Spec {
-	return workload.Spec{Commands: commands, Batch: batch, Size: size, Atomic: true}
-}
+	everybody = slices.Concat(ours, peers)
+	single    = slices.Concat(everybody, []string{"webdis", "empty"})
+	small     = slices.Concat(ours, []string{"streams"}, peers)
+	large     = slices.Concat([]string{"unary", "stream"}, peers)
+	plain     = slices.Concat([]string{"unary"}, peers)
+	barsOnly  = []string{"unary", "glide", "floor"}
+)
 
-func mget(batch, perMGet, size int) workload.Spec {
-	return workload.Spec{Commands: "mget", Batch: batch, PerMGet: perMGet, Size: size}
-}
-
-// All are the scenarios. The whole product of deployments, batches, values, commands and
-// callers would take days; these cover every axis, and every bar.
+// All are the scenarios, those of one deployment behind each other. The whole product of
+// deployments, batches, values, commands and callers would take days: these cover every
+// value of every axis, and every bar.
 var All = []*Scenario{
-	// One command in a batch: what the way itself costs.
-	{Name: "one/1-caller", Deploy: deploy.Standalone, Spec: spec("get", 1, 16), Callers: 1, Subjects: everySingle},
-	{Name: "one/64-callers", Deploy: deploy.Standalone, Spec: spec("get", 1, 16), Callers: 64, Subjects: everySingle},
+	// A command alone: what the way itself costs.
+	{Name: "one/1-caller", Spec: get(1, tiny), Callers: 1, Subjects: single, Smoke: true},
+	{Name: "one/64-callers", Spec: get(1, tiny), Callers: 64, Subjects: single},
 
-	// Standalone.
-	{Name: "standalone/get-1000", Deploy: deploy.Standalone, Spec: spec("get", 1_000, 16), Callers: 8, Subjects: everyBatch},
-	{Name: "standalone/set-1000", Deploy: deploy.Standalone, Spec: spec("set", 1_000, 16), Callers: 8, Subjects: everyBatch},
-	{Name: "standalone/mget-10x100", Deploy: deploy.Standalone, Spec: mget(10, 100, 16), Callers: 8, Subjects: everyBatch},
-	{Name: "standalone/atomic-100", Deploy: deploy.Standalone, Spec: atomic("mix", 100, 16), Callers: 8, Subjects: everyBatch},
+	// A standalone server.
+	{Name: "standalone/get-1000", Spec: get(1_000, tiny), Callers: 8, Subjects: everybody},
+	{Name: "standalone/set-1000", Spec: set(1_000, tiny), Callers: 8, Subjects: plain},
+	{Name: "standalone/mget-10x100", Spec: mget(10, 100), Callers: 8, Subjects: plain, Smoke: true},
+	{Name: "standalone/atomic-100", Spec: atomic(100), Callers: 8, Subjects: plain},
+	{Name: "standalone/set-100MB", Spec: only(1_000, set(1_000, 100_000)), Callers: 1, Longer: 2, Subjects: barsOnly},
+	{Name: "standalone/get-100MB", Spec: only(1_000, get(1_000, 100_000)), Callers: 1, Longer: 2, Subjects: barsOnly},
 
-	// A 100 MB batch, by one caller: peak memory.
-	{Name: "standalone/set-100MB", Deploy: deploy.Standalone, Spec: workload.Spec{Commands: "set", Batch: 1_000, Size: 100_000, Keys: 1_000}, Callers: 1, Longer: 2, Subjects: oursGlide},
-	{Name: "standalone/get-100MB", Deploy: deploy.Standalone, Spec: workload.Spec{Commands: "get", Batch: 1_000, Size: 100_000, Keys: 1_000}, Callers: 1, Longer: 2, Subjects: oursGlide},
+	// A cluster of three primaries.
+	{Name: "cluster/get-10", Deploy: deploy.Cluster3, Spec: get(10, tiny), Callers: 8, Subjects: small, Smoke: true},
+	{Name: "cluster/set-10", Deploy: deploy.Cluster3, Spec: set(10, tiny), Callers: 8, Subjects: []string{"unary", "streams", "glide"}},
+	{Name: "cluster/get-100", Deploy: deploy.Cluster3, Spec: get(100, tiny), Callers: 8, Subjects: everybody},
+	{Name: "cluster/set-100", Deploy: deploy.Cluster3, Spec: set(100, tiny), Callers: 8, Subjects: barsOnly},
+	{Name: "cluster/get-1000", Deploy: deploy.Cluster3, Spec: get(1_000, tiny), Callers: 8, Subjects: everybody},
+	{Name: "cluster/set-1000", Deploy: deploy.Cluster3, Spec: set(1_000, tiny), Callers: 8, Subjects: plain},
+	{Name: "cluster/get-10000", Deploy: deploy.Cluster3, Spec: get(10_000, tiny), Callers: 8, Subjects: large},
+	{Name: "cluster/set-10000", Deploy: deploy.Cluster3, Spec: set(10_000, tiny), Callers: 8, Subjects: barsOnly},
+	{Name: "cluster/get-100000", Deploy: deploy.Cluster3, Spec: get(100_000, tiny), Callers: 8, Longer: 2, Subjects: large},
+	{Name: "cluster/get-1000-1", Deploy: deploy.Cluster3, Spec: get(1_000, tiny), Callers: 1, Subjects: everybody},
+	{Name: "cluster/get-100-64", Deploy: deploy.Cluster3, Spec: get(100, tiny), Callers: 64, Longer: 2, Subjects: large},
+	{Name: "cluster/mix-1000-1KiB", Deploy: deploy.Cluster3, Spec: mix(1_000, kib), Callers: 8, Subjects: plain},
+	{Name: "cluster/get-100-64KiB", Deploy: deploy.Cluster3, Spec: get(100, 64*kib), Callers: 8, Subjects: plain},
+	{Name: "cluster/mget-1x10000", Deploy: deploy.Cluster3, Spec: mget(1, 10_000), Callers: 8, Subjects: []string{"unary", "glide", "valkey-go", "floor"}, Smoke: true},
+	{Name: "cluster/atomic-100", Deploy: deploy.Cluster3, Spec: atomic(100), Callers: 8, Subjects: plain, Smoke: true},
 
-	// A cluster of three primaries, by batch size.
-	{Name: "cluster/mix-10", Deploy: deploy.Cluster3, Spec: spec("getset", 10, 16), Callers: 8, Subjects: everyBatch},
-	{Name: "cluster/get-100", Deploy: deploy.Cluster3, Spec: spec("get", 100, 16), Callers: 8, Subjects: everyBatch},
-	{Name: "cluster/get-1000", Deploy: deploy.Cluster3, Spec: spec("get", 1_000, 16), Callers: 8, Subjects: everyBatch},
-	{Name: "cluster/set-1000", Deploy: deploy.Cluster3, Spec: spec("set", 1_000, 16), Callers: 8, Subjects: everyBatch},
-	{Name: "cluster/get-10000", Deploy: deploy.Cluster3, Spec: spec("get", 10_000, 16), Callers: 8, Subjects: everyBatch},
-	{Name: "cluster/get-100000", Deploy: deploy.Cluster3, Spec: spec("get", 100_000, 16), Callers: 8, Longer: 2, Subjects: everyBatch},
-	{Name: "cluster/atomic-100", Deploy: deploy.Cluster3, Spec: atomic("mix", 100, 16), Callers: 8, Subjects: everyBatch},
+	// A cluster of thirty.
+	{Name: "cluster30/get-100", Deploy: deploy.Cluster30, Spec: get(100, tiny), Callers: 8, Subjects: plain},
+	{Name: "cluster30/get-1000", Deploy: deploy.Cluster30, Spec: get(1_000, tiny), Callers: 8, Subjects: large},
+}
 
-	// Thirty primaries.
-	{Name: "cluster30/get-1000", Deploy: deploy.Cluster30, Spec: spec("get", 1_000, 16), Callers: 8, Subjects: everyBatch},
+func get(batch, size int) workload.Spec {
+	return workload.Spec{Commands: "get", Batch: batch, Size: size}
+}
+
+func set(batch, size int) workload.Spec {
+	return workload.Spec{Commands: "set", Batch: batch, Size: size}
+}
+
+// mix is five GETs to a SET, an INCR and a HSET.
+func mix(batch, size int) workload.Spec {
+	return workload.Spec{Commands: "mix", Batch: batch, Size: size}
+}
+
+func mget(batch, keys int) workload.Spec {
+	return workload.Spec{Commands: "mget", Batch: batch, PerMGet: keys, Size: tiny}
+}
+
+func atomic(batch int) workload.Spec {
+	return workload.Spec{Commands: "mix", Batch: batch, Size: tiny, Atomic: true}
+}
+
+// only limits the keys.
+func only(keys int, s workload.Spec) workload.Spec {
+	s.Keys = keys
+	return s
+}
+
+// ByName returns the scenario of that name, nil when there is none.
+func ByName(name string) *Scenario {
+	for _, s := range All {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
 }

@@ -9,7 +9,7 @@ import (
 // Spec says what the callers of a scenario send. It fully determines keys and values, so
 // that the process that loads the data and those that ask for it need not talk of them.
 type Spec struct {
-	Commands string // "get", "set", "getset", "mix", "mget"
+	Commands string // "get", "set", "mix", "mget"
 	Batch    int    // commands of a batch
 	Size     int    // bytes of a value
 	Keys     int    // different keys; 0: as many as fit dataBytes, 100,000 at most
@@ -19,16 +19,15 @@ type Spec struct {
 
 const (
 	mostKeys  = 100_000
-	dataBytes = 64 << 20 // of values, unless Keys says otherwise
+	dataBytes = 32 << 20 // of values, unless Keys says otherwise
 )
 
 // kinds are the commands of a batch in their order, over and over.
 var kinds = map[string][]Kind{
-	"get":    {Get},
-	"set":    {Set},
-	"getset": {Get, Set},
-	"mix":    {Get, Set, Get, Incr, Get, HSet, Get, Get},
-	"mget":   {MGet},
+	"get":  {Get},
+	"set":  {Set},
+	"mix":  {Get, Set, Get, Incr, Get, HSet, Get, Get},
+	"mget": {MGet},
 }
 
 // Validate says what is wrong with the spec.
