@@ -14,6 +14,8 @@ IMAGE   ?= valkeybatch/valkeybatch-server:dev
 VERSION ?=
 # Arguments for the server behind "run" and "cluster": make run ARGS='--log-level debug'
 ARGS    ?=
+# Arguments for "bench": make bench BENCH_ARGS='-run cluster/ -rounds 3'; -help lists them.
+BENCH_ARGS ?=
 # First port of the nodes behind "cluster"; 0 picks free ones.
 NODE_PORT ?= 7001
 # Longest time of one package's tests, and how long each fuzz target is fuzzed.
@@ -21,6 +23,8 @@ TIMEOUT  ?= 15m
 FUZZTIME ?= 10s
 # The race detector needs a C compiler. "race" insists on it; "test" does without where there is none.
 RACE    := $(if $(shell command -v $$($(GO) env CC) 2>/dev/null),-race)
+# So does the benchmark's module, for a peer that is linked with C; it is left out where there is none.
+BENCH   := $(if $(RACE),bench)
 
 .PHONY: help
 help: ## List the targets
@@ -43,6 +47,7 @@ build: ## Build the static server binary, bin/valkeybatch-server
 test: valkey vet ## Run all tests, with the race detector where there is a C compiler
 	@$(if $(RACE),,echo 'No C compiler: the race detector is left out.')
 	$(GO) test $(RACE) -count=1 -timeout $(TIMEOUT) ./...
+	$(if $(BENCH),cd bench && $(GO) test -count=1 ./...)
 
 .PHONY: test-unit
 test-unit: ## Run the tests that need no server installed
@@ -57,18 +62,34 @@ fuzz: ## Fuzz every fuzz target for FUZZTIME
 	scripts/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
-bench: valkey ## Run the Go micro-benchmarks
+bench: valkey bench-build ## Measure the service beside other clients (BENCH_ARGS); writes docs/performance.md
+	cd bench && ../$(BIN)/bench $(BENCH_ARGS)
+
+.PHONY: bench-smoke
+bench-smoke: valkey bench-build ## Try for a moment whether everything that bench measures still works
+	cd bench && ../$(BIN)/bench -smoke
+
+.PHONY: bench-go
+bench-go: valkey ## Run the Go micro-benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem -timeout $(TIMEOUT) ./...
+
+.PHONY: bench-build
+bench-build: # Builds the benchmark, and the service that it measures as the server is built.
+	@scripts/install-bench.sh
+	cd bench && $(GO) build -trimpath -o ../$(BIN)/bench .
+	cd bench && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o ../$(BIN)/bench-service ./service
 
 .PHONY: vet
 vet: ## Check the formatting and go vet
-	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l cmd gen internal scripts test); \
+	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l bench cmd gen internal scripts test); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w):" >&2; echo "$$unformatted" >&2; exit 1; fi
 	$(GO) vet ./...
+	$(if $(BENCH),cd bench && $(GO) vet ./...)
 
 .PHONY: lint
 lint: vet ## Check formatting, go vet, staticcheck, the contract, and that generated code is up to date
 	$(TOOL) staticcheck ./...
+	$(if $(BENCH),cd bench && $(GO) tool -modfile=../tools/go.mod staticcheck ./...)
 	$(TOOL) buf lint
 	scripts/check-breaking.sh
 	scripts/check-generated.sh

@@ -17,7 +17,7 @@ import (
 
 func main() {
 	if len(os.Args) == 2 && os.Args[1] == runner.ClientCommand {
-		os.Exit(client.Main(os.Stdin, os.Stdout))
+		os.Exit(client.Main())
 	}
 	// The kernel ends a child when the thread that started it ends: that is to be the main one.
 	runtime.LockOSThread()

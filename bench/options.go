@@ -45,7 +45,7 @@ func parse(args []string) (*options, error) {
 	pattern(&o.subjects, "subjects", "only subjects whose name matches the `REGEX`")
 	pattern(&o.skip, "skip", "no subjects whose name matches the `REGEX`")
 	set.IntVar(&o.rounds, "rounds", 5, "how often everything is measured")
-	set.Float64Var(&o.seconds, "seconds", 1, "how long each measurement takes, after its warm-up")
+	set.Float64Var(&o.seconds, "seconds", 0.8, "how long each measurement takes, after its warm-up")
 	set.StringVar(&o.results, "results", "results", "`directory` for latest.json and latest.md, or partial.json and partial.md")
 	set.StringVar(&o.docs, "docs", "../docs", "`directory` for performance.md and its pictures")
 	set.StringVar(&o.service, "service", "", "the service's `program` (default: bench-service beside this one)")

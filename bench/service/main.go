@@ -1,5 +1,5 @@
 // Command service is the product's server with a door for the benchmark: it says on its
-// standard output where it listens, and answers each line of its standard input with what
+// descriptor 3 where it listens, and answers there each line of its standard input with what
 // it has used so far. It ends when its standard input does.
 //
 // It is the same code as cmd/server (internal/config, internal/server), built with the same
@@ -23,6 +23,9 @@ import (
 	"github.com/valkeybatch/valkeybatch/internal/config"
 	"github.com/valkeybatch/valkeybatch/internal/server"
 )
+
+// answersTo is the descriptor for answers.
+const answersTo = 3
 
 // startTimeout is how long the deployment may take to be reached.
 const startTimeout = 20 * time.Second
@@ -84,7 +87,7 @@ func waitServing(addr string) error {
 
 // answer says where the server listens, and then, line by line, what it has used.
 func answer(addresses map[string]string) error {
-	out := json.NewEncoder(os.Stdout)
+	out := json.NewEncoder(os.NewFile(answersTo, "answers"))
 	if err := out.Encode(addresses); err != nil {
 		return err
 	}

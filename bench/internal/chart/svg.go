@@ -114,7 +114,7 @@ func (s scale) ticks() []float64 {
 		}
 		return ticks
 	}
-	step := math.Pow(10, math.Floor(math.Log10(s.max/2)))
+	step := math.Pow(10, math.Floor(math.Log10(s.max/6)))
 	for _, factor := range []float64{1, 2, 5, 10} {
 		if s.max/(step*factor) <= 6 {
 			step *= factor

@@ -3,23 +3,32 @@ package client
 import (
 	"bufio"
 	"encoding/json"
-	"fmt"
-	"io"
 	"os"
 	"runtime"
 )
 
-// Main is the process: it reads an Order, says "ready" once it has warmed up, waits for a
-// line, measures, and writes a Result. It returns the exit code.
-func Main(in io.Reader, out io.Writer) int {
-	if err := serve(bufio.NewReader(in), out); err != nil {
-		fmt.Fprintln(os.Stderr, err)
+// AnswersTo is the descriptor that the process answers on. Its standard output is left to
+// what peers print there: GLIDE's core logs to it.
+const AnswersTo = 3
+
+// Answer is what the process says: once that it is ready, and once its result; or an error.
+type Answer struct {
+	Result Result
+	Error  string
+}
+
+// Main is the process: it reads an Order from its standard input, answers once it has warmed
+// up, waits for a line, measures, and answers with the result. It returns the exit code.
+func Main() int {
+	out := json.NewEncoder(os.NewFile(AnswersTo, "answers"))
+	if err := serve(bufio.NewReader(os.Stdin), out); err != nil {
+		_ = out.Encode(Answer{Error: err.Error()})
 		return 1
 	}
 	return 0
 }
 
-func serve(in *bufio.Reader, out io.Writer) error {
+func serve(in *bufio.Reader, out *json.Encoder) error {
 	line, err := in.ReadBytes('\n')
 	if err != nil {
 		return err
@@ -35,7 +44,7 @@ func serve(in *bufio.Reader, out io.Writer) error {
 	defer m.client.Close()
 	// What connecting and warming up left behind is not the measurement's to clear away.
 	runtime.GC()
-	if _, err := fmt.Fprintln(out, "ready"); err != nil {
+	if err := out.Encode(Answer{}); err != nil {
 		return err
 	}
 	if _, err := in.ReadBytes('\n'); err != nil {
@@ -45,5 +54,5 @@ func serve(in *bufio.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return json.NewEncoder(out).Encode(result)
+	return out.Encode(Answer{Result: result})
 }

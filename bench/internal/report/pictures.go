@@ -67,7 +67,8 @@ func ratePicture(run *result.Run) []byte {
 				series.Points = append(series.Points, chart.Point{X: float64(scenario.ByName(name).Spec.Batch), Y: rate.Median})
 			}
 		}
-		if len(series.Points) > 1 {
+		// Those that were not measured at every size would end in the middle of the others.
+		if len(series.Points) == len(bySize) {
 			l.Series = append(l.Series, series)
 		}
 	}
@@ -102,20 +103,20 @@ func cpuPicture(run *result.Run, name string) []byte {
 
 func latencyPicture(run *result.Run, name string) []byte {
 	r := chart.Ranges{
-		Head:  chart.Head{Title: "Latency of a batch", Subtitle: scenario.ByName(name).Title() + "; the figure is p99; medians over rounds"},
-		Unit:  "microseconds",
-		Names: [3]string{"p50", "p99", "p99.9"},
+		Head: chart.Head{
+			Title:    "Latency of a batch: p50, p99 (the figure) and p99.9",
+			Subtitle: scenario.ByName(name).Title() + "; medians over rounds",
+		},
+		Unit: "milliseconds",
 	}
 	for _, who := range subject.All {
-		p50 := stats.Summarize(run.Values(name, who.Name, result.P50))
-		if p50.Rounds == 0 {
-			continue
+		row := chart.RangeRow{Label: who.Title, Color: looks[who.Name].color}
+		for i, m := range []result.Metric{result.P50, result.P99, result.P999} {
+			row.Values[i] = stats.Median(run.Values(name, who.Name, m)) / 1000
 		}
-		r.Rows = append(r.Rows, chart.RangeRow{Label: who.Title, Color: looks[who.Name].color, Values: [3]float64{
-			p50.Median,
-			stats.Median(run.Values(name, who.Name, result.P99)),
-			stats.Median(run.Values(name, who.Name, result.P999)),
-		}})
+		if row.Values[0] > 0 {
+			r.Rows = append(r.Rows, row)
+		}
 	}
 	if len(r.Rows) == 0 {
 		return nil

@@ -40,7 +40,7 @@ func Page(run *result.Run, dir string) error {
 
 // markdown is the page.
 func markdown(run *result.Run) ([]byte, error) {
-	t, err := template.New("performance.md").Parse(page)
+	t, err := template.New("performance.md").Funcs(template.FuncMap{"next": func(n int) int { return n + 1 }}).Parse(page)
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,7 @@ func (t *table) String() string {
 	return b.String()
 }
 
-// BarTable is the table of all bars.
+// BarTable is the table of the bars: of all, if the run was of everything.
 func BarTable(run *result.Run) string {
 	var t table
 	t.add("what", "bar", "median", "min - max", "met")
@@ -60,6 +60,7 @@ func BarTable(run *result.Run) string {
 			limit = "at least " + ratio(o.Limit)
 		}
 		switch {
+		case !o.Measured && !run.Whole:
 		case !o.Measured:
 			t.add(o.What, limit, "-", "-", "not measured")
 		case o.Met:

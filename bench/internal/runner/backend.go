@@ -79,15 +79,8 @@ type webdis struct {
 	dir string
 }
 
-// webdisBinary is where Webdis is, empty where it is not installed.
-func webdisBinary() string {
-	for _, name := range []string{"webdis", "/usr/sbin/webdis"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	return ""
-}
+// webdisBinary is where Webdis is, an error where it is not installed.
+func webdisBinary() (string, error) { return exec.LookPath("webdis") }
 
 func startWebdis(ctx context.Context, target *subject.Target) (backend, error) {
 	dir, err := os.MkdirTemp("", "valkeybatch-bench-")
@@ -135,7 +128,11 @@ func (w *webdis) start(ctx context.Context, target *subject.Target) error {
 	if err := os.WriteFile(file, settings, 0o600); err != nil {
 		return err
 	}
-	if w.process, err = start(ctx, webdisBinary(), file); err != nil {
+	binary, err := webdisBinary()
+	if err != nil {
+		return err
+	}
+	if w.process, err = start(ctx, binary, file); err != nil {
 		return err
 	}
 	target.Webdis = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -51,8 +52,8 @@ func (r *runner) measure(ctx context.Context, d *deploy.Deployment, s *scenario.
 	if err != nil {
 		return err
 	}
-	if line, err := caller.line(); err != nil || line != "ready" {
-		return fmt.Errorf("the client said %q: %w", line, err)
+	if _, err := answer(caller); err != nil {
+		return err
 	}
 	serviceBefore, err := behind.sample()
 	if err != nil {
@@ -65,8 +66,8 @@ func (r *runner) measure(ctx context.Context, d *deploy.Deployment, s *scenario.
 	if err := caller.send(nil); err != nil {
 		return err
 	}
-	var got client.Result
-	if err := caller.receive(&got); err != nil {
+	got, err := answer(caller)
+	if err != nil {
 		return err
 	}
 	serversAfter, err := d.CPU()
@@ -90,6 +91,16 @@ func (r *runner) measure(ctx context.Context, d *deploy.Deployment, s *scenario.
 	c.ServiceBytes = count(serviceAfter.Bytes - serviceBefore.Bytes)
 	c.ClientPeak, c.ServicePeak = float64(got.Peak), float64(serviceAfter.Peak)
 	return nil
+}
+
+// answer reads what the client says, or why it failed.
+func answer(caller *process) (client.Result, error) {
+	var a client.Answer
+	err := caller.receive(&a)
+	if err == nil && a.Error != "" {
+		err = errors.New(a.Error)
+	}
+	return a.Result, err
 }
 
 func microseconds(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }

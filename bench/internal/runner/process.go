@@ -6,8 +6,10 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -19,29 +21,32 @@ import (
 // process is a child that is talked to by lines. It must be started by a thread that lives
 // as long as this process does, and ends with it.
 type process struct {
-	cmd   *exec.Cmd
-	in    io.WriteCloser
-	out   *bufio.Reader
-	said  *tail // on standard error
-	ended func() bool
+	cmd     *exec.Cmd
+	in      io.WriteCloser
+	answers *os.File
+	out     *bufio.Reader // what it writes to its descriptor 3
+	said    *tail         // what it prints
+	ended   func() bool
 }
 
 // start starts a child, which is killed when ctx ends.
 func start(ctx context.Context, name string, args ...string) (*process, error) {
 	p := &process{cmd: exec.Command(name, args...), said: &tail{}}
 	p.cmd.SysProcAttr = local.ChildAttributes()
-	p.cmd.Stderr = p.said
+	p.cmd.Stdout, p.cmd.Stderr = p.said, p.said
 	var err error
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
-	out, err := p.cmd.StdoutPipe()
+	answers, theirs, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	p.out = bufio.NewReader(out)
+	defer theirs.Close()
+	p.cmd.ExtraFiles = []*os.File{theirs}
+	p.answers, p.out = answers, bufio.NewReader(answers)
 	if err := p.cmd.Start(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, answers.Close())
 	}
 	p.ended = context.AfterFunc(ctx, func() { _ = p.cmd.Process.Kill() })
 	return p, nil
@@ -61,19 +66,13 @@ func (p *process) send(message any) error {
 	return p.explain(err)
 }
 
-// line reads a line.
-func (p *process) line() (string, error) {
-	line, err := p.out.ReadString('\n')
-	return strings.TrimSpace(line), p.explain(err)
-}
-
 // receive reads a line of JSON.
 func (p *process) receive(message any) error {
-	line, err := p.line()
+	line, err := p.out.ReadBytes('\n')
 	if err != nil {
-		return err
+		return p.explain(err)
 	}
-	return json.Unmarshal([]byte(line), message)
+	return json.Unmarshal(line, message)
 }
 
 // explain adds to an error what the child said of it.
@@ -103,6 +102,7 @@ func (p *process) end() {
 		_ = p.cmd.Wait()
 		timer.Stop()
 	}
+	_ = p.answers.Close()
 	p.ended()
 }
 

@@ -90,8 +90,11 @@ func (r *runner) check() error {
 	}
 	for _, s := range r.config.Scenarios {
 		for _, who := range r.subjects(s) {
-			if who.Needs == subject.Webdis && webdisBinary() == "" {
-				return errors.New("webdis is not installed (scripts/install-bench.sh installs it, -skip webdis does without)")
+			if who.Needs != subject.Webdis {
+				continue
+			}
+			if _, err := webdisBinary(); err != nil {
+				return fmt.Errorf("webdis is not installed (scripts/install-bench.sh installs it, -skip webdis does without it): %w", err)
 			}
 		}
 	}

@@ -57,6 +57,9 @@ func (c glideStandalone) Close() { c.client.Close() }
 func (c glideStandalone) Caller() (Caller, error) { return c, nil }
 
 func (c glideStandalone) Do(batch []workload.Op) error {
+	if glideIsSingle(batch, c.atomic) {
+		return glideSingle(c.client, &batch[0])
+	}
 	b := pipeline.NewStandaloneBatch(c.atomic)
 	glideFill(&b.BaseBatch, batch)
 	replies, err := c.client.Exec(context.Background(), *b, true)
@@ -90,6 +93,9 @@ func (c glideCluster) Close() { c.client.Close() }
 func (c glideCluster) Caller() (Caller, error) { return c, nil }
 
 func (c glideCluster) Do(batch []workload.Op) error {
+	if glideIsSingle(batch, c.atomic) {
+		return glideSingle(c.client, &batch[0])
+	}
 	b := pipeline.NewClusterBatch(c.atomic)
 	glideFill(&b.BaseBatch, batch)
 	replies, err := c.client.Exec(context.Background(), *b, true)
@@ -97,6 +103,44 @@ func (c glideCluster) Do(batch []workload.Op) error {
 		return err
 	}
 	return glideCheck(batch, replies)
+}
+
+// glideIsSingle says whether the batch is a command that is better sent by its own call. An
+// MGET of keys in many slots is not: as a call it becomes a request a slot, which time out in
+// thousands, and as a batch it does not.
+func glideIsSingle(batch []workload.Op, atomic bool) bool {
+	return len(batch) == 1 && !atomic && batch[0].Kind != workload.MGet
+}
+
+// glideCommands are the calls for single commands, which both clients have.
+type glideCommands interface {
+	Get(ctx context.Context, key string) (models.Result[string], error)
+	Set(ctx context.Context, key, value string) (string, error)
+	Incr(ctx context.Context, key string) (int64, error)
+	HSet(ctx context.Context, key string, values map[string]string) (int64, error)
+}
+
+// glideSingle sends a command of its own.
+func glideSingle(client glideCommands, op *workload.Op) error {
+	ctx := context.Background()
+	var reply any
+	var err error
+	switch op.Kind {
+	case workload.Get:
+		var value models.Result[string]
+		value, err = client.Get(ctx, op.Key)
+		reply = value.Value()
+	case workload.Set:
+		reply, err = client.Set(ctx, op.Key, op.Value)
+	case workload.Incr:
+		reply, err = client.Incr(ctx, op.Key)
+	case workload.HSet:
+		reply, err = client.HSet(ctx, op.Key, map[string]string{workload.Field: op.Value})
+	}
+	if err != nil {
+		return err
+	}
+	return glideCheckOne(op, 0, reply)
 }
 
 func glideFill[T pipeline.StandaloneBatch | pipeline.ClusterBatch](b *pipeline.BaseBatch[T], batch []workload.Op) {

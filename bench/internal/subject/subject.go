@@ -63,7 +63,7 @@ type Subject struct {
 
 // All are the subjects in the order of tables.
 var All = []*Subject{
-	unary, unixSocket, glideGo, goRedis, valkeyGo, floor, webdis, empty,
+	unary, unixSocket, stream, streams, glideGo, goRedis, valkeyGo, floor, webdis, empty,
 }
 
 // ByName returns the subject of that name.

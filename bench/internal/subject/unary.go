@@ -17,7 +17,7 @@ var unary = &Subject{
 }
 
 var unixSocket = &Subject{
-	Name: "unix", Title: "valkeybatch, unary, unix socket", Needs: Service,
+	Name: "unix", Title: "valkeybatch, unix socket", Needs: Service,
 	New: func(c Config) (Client, error) { return newUnary(c, "unix://"+c.Target.Unix) },
 }
 
