@@ -21,6 +21,7 @@ type options struct {
 	results  string // directory
 	docs     string // directory
 	service  string
+	profiles string // directory; empty: none
 	list     bool
 	smoke    bool
 	strict   bool
@@ -49,6 +50,7 @@ func parse(args []string) (*options, error) {
 	set.StringVar(&o.results, "results", "results", "`directory` for latest.json and latest.md, or partial.json and partial.md")
 	set.StringVar(&o.docs, "docs", "../docs", "`directory` for performance.md and its pictures")
 	set.StringVar(&o.service, "service", "", "the service's `program` (default: bench-service beside this one)")
+	set.StringVar(&o.profiles, "profiles", "", "`directory` for CPU profiles of client and service of every measurement, which cost some of their CPU themselves")
 	set.BoolVar(&o.list, "list", false, "list scenarios and subjects, and measure nothing")
 	set.BoolVar(&o.smoke, "smoke", false, "try every subject for a moment, write nothing, and fail if one fails")
 	set.BoolVar(&o.strict, "strict", false, "fail if a bar is missed or a measurement fails")
@@ -86,9 +88,9 @@ func (o *options) scenarios() []*scenario.Scenario {
 	return wanted
 }
 
-// whole says that nothing is left out.
+// whole says that nothing is left out, and nothing added that costs.
 func (o *options) whole() bool {
-	return o.only.String() == "" && o.subjects.String() == "" && o.skip == nil
+	return o.profiles == "" && o.only.String() == "" && o.subjects.String() == "" && o.skip == nil
 }
 
 // warmUp is how long every client works before it is measured.

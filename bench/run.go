@@ -70,6 +70,14 @@ func (o *options) measure(ctx context.Context) (*result.Run, error) {
 		Self: self, Service: o.service, Scenarios: o.scenarios(), Subjects: o.wants,
 		Rounds: run.Rounds, WarmUp: o.warmUp(), Time: time.Duration(run.Seconds * float64(time.Second)), Log: os.Stdout,
 	}
+	if o.profiles != "" {
+		if config.Profiles, err = filepath.Abs(o.profiles); err != nil {
+			return nil, err
+		}
+		if err := os.MkdirAll(config.Profiles, 0o755); err != nil {
+			return nil, err
+		}
+	}
 	begin := time.Now()
 	run.Cells, err = runner.Run(ctx, config)
 	run.Took = time.Since(begin)

@@ -1,6 +1,7 @@
 // Command service is the product's server with a door for the benchmark: it says on its
 // descriptor 3 where it listens, and answers there each line of its standard input with what
-// it has used so far. It ends when its standard input does.
+// it has used so far. A line that names a file begins a CPU profile, which the next line ends.
+// It ends when its standard input does.
 //
 // It is the same code as cmd/server (internal/config, internal/server), built with the same
 // flags, without any peer in it. What is added is one more listener with an empty gRPC
@@ -11,6 +12,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -91,9 +93,17 @@ func answer(addresses map[string]string) error {
 	if err := out.Encode(addresses); err != nil {
 		return err
 	}
+	stop := func() error { return nil }
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		var file string
+		if err := json.Unmarshal(in.Bytes(), &file); err != nil {
+			return err
+		}
 		sample, err := proc.Self()
-		if err != nil {
+		if err := errors.Join(err, stop()); err != nil {
+			return err
+		}
+		if stop, err = proc.Profile(file); err != nil {
 			return err
 		}
 		if err := out.Encode(sample); err != nil {

@@ -3,6 +3,7 @@
 package client
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -22,6 +23,7 @@ type Order struct {
 	Callers int
 	WarmUp  time.Duration
 	Time    time.Duration
+	Profile string // file for a CPU profile of the measurement; empty: none
 }
 
 // Result is what one client measured of itself and of its batches.
@@ -114,6 +116,10 @@ func (c *caller) run(end time.Time) error {
 
 // measure runs for the order's time.
 func (m *measurement) measure() (Result, error) {
+	stop, err := proc.Profile(m.order.Profile)
+	if err != nil {
+		return Result{}, err
+	}
 	before, err := proc.Self()
 	if err != nil {
 		return Result{}, err
@@ -125,7 +131,7 @@ func (m *measurement) measure() (Result, error) {
 		return Result{}, err
 	}
 	after, err := proc.Self()
-	if err != nil {
+	if err := errors.Join(err, stop()); err != nil {
 		return Result{}, err
 	}
 	r := Result{

@@ -18,16 +18,17 @@ import (
 
 // backend is the process between client and deployment, where the subject has one.
 type backend interface {
-	// sample says what the process has used so far.
-	sample() (proc.Sample, error)
+	// sample says what the process has used so far. It begins a CPU profile if a file for it
+	// is named, and ends one that is under way.
+	sample(profile string) (proc.Sample, error)
 	end()
 }
 
 // none is the backend of clients that talk to the deployment themselves.
 type none struct{}
 
-func (none) sample() (proc.Sample, error) { return proc.Sample{}, nil }
-func (none) end()                         {}
+func (none) sample(string) (proc.Sample, error) { return proc.Sample{}, nil }
+func (none) end()                               {}
 
 // service is the product's server (command bench/service).
 type service struct {
@@ -60,8 +61,8 @@ func startService(ctx context.Context, binary string, target *subject.Target) (b
 	return s, nil
 }
 
-func (s *service) sample() (proc.Sample, error) {
-	if err := s.send(nil); err != nil {
+func (s *service) sample(profile string) (proc.Sample, error) {
+	if err := s.send(profile); err != nil {
 		return proc.Sample{}, err
 	}
 	var sample proc.Sample
@@ -139,7 +140,7 @@ func (w *webdis) start(ctx context.Context, target *subject.Target) error {
 	return waitListening(ctx, target.Webdis)
 }
 
-func (w *webdis) sample() (proc.Sample, error) {
+func (w *webdis) sample(string) (proc.Sample, error) {
 	pid := w.cmd.Process.Pid
 	cpu, err := proc.CPU(pid)
 	if err != nil {

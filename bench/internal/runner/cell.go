@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/valkeybatch/valkeybatch/bench/internal/client"
@@ -47,7 +49,7 @@ func (r *runner) measure(ctx context.Context, d *deploy.Deployment, s *scenario.
 	err = caller.send(client.Order{
 		Subject: who.Name, Target: target, Spec: s.Spec, Callers: s.Callers,
 		WarmUp: r.config.WarmUp,
-		Time:   time.Duration(float64(r.config.Time) * longer),
+		Time:   time.Duration(float64(r.config.Time) * longer), Profile: r.profile(c, "client"),
 	})
 	if err != nil {
 		return err
@@ -55,7 +57,7 @@ func (r *runner) measure(ctx context.Context, d *deploy.Deployment, s *scenario.
 	if _, err := answer(caller); err != nil {
 		return err
 	}
-	serviceBefore, err := behind.sample()
+	serviceBefore, err := behind.sample(r.profile(c, "service"))
 	if err != nil {
 		return err
 	}
@@ -63,7 +65,7 @@ func (r *runner) measure(ctx context.Context, d *deploy.Deployment, s *scenario.
 	if err != nil {
 		return err
 	}
-	if err := caller.send(nil); err != nil {
+	if err := caller.send("go"); err != nil {
 		return err
 	}
 	got, err := answer(caller)
@@ -74,7 +76,7 @@ func (r *runner) measure(ctx context.Context, d *deploy.Deployment, s *scenario.
 	if err != nil {
 		return err
 	}
-	serviceAfter, err := behind.sample()
+	serviceAfter, err := behind.sample("")
 	if err != nil {
 		return err
 	}
@@ -91,6 +93,15 @@ func (r *runner) measure(ctx context.Context, d *deploy.Deployment, s *scenario.
 	c.ServiceBytes = count(serviceAfter.Bytes - serviceBefore.Bytes)
 	c.ClientPeak, c.ServicePeak = float64(got.Peak), float64(serviceAfter.Peak)
 	return nil
+}
+
+// profile is the file for a CPU profile of one of the cell's processes; empty: none is wanted.
+func (r *runner) profile(c *result.Cell, process string) string {
+	if r.config.Profiles == "" {
+		return ""
+	}
+	name := fmt.Sprintf("%s.%s.%s.%d.pprof", strings.ReplaceAll(c.Scenario, "/", "-"), c.Subject, process, c.Round+1)
+	return filepath.Join(r.config.Profiles, name)
 }
 
 // answer reads what the client says, or why it failed.

@@ -52,17 +52,13 @@ func start(ctx context.Context, name string, args ...string) (*process, error) {
 	return p, nil
 }
 
-// send writes a line: JSON, or nothing.
+// send writes a line of JSON.
 func (p *process) send(message any) error {
-	line := []byte{'\n'}
-	if message != nil {
-		b, err := json.Marshal(message)
-		if err != nil {
-			return err
-		}
-		line = append(b, '\n')
+	b, err := json.Marshal(message)
+	if err != nil {
+		return err
 	}
-	_, err := p.in.Write(line)
+	_, err = p.in.Write(append(b, '\n'))
 	return p.explain(err)
 }
 

@@ -27,6 +27,7 @@ type Config struct {
 	WarmUp    time.Duration // of each measurement
 	Time      time.Duration // of each measurement
 	Log       io.Writer     // a line for each measurement
+	Profiles  string        // absolute directory for CPU profiles; empty: none
 }
 
 type runner struct {
