@@ -59,7 +59,7 @@ func (b Bars) SVG() []byte {
 func (d *drawing) verticals(s scale, top, bottom float64, unit string) {
 	for _, v := range s.ticks() {
 		d.line(s.at(v), top, s.at(v), bottom, grid, 1)
-		d.text(s.at(v), bottom+16, Number(v), style{fill: faint, anchor: "middle", size: 12})
+		d.text(s.at(v), bottom+16, tick(v), style{fill: faint, anchor: "middle", size: 12})
 	}
 	d.text((s.from+s.to)/2, bottom+36, unit, style{fill: faint, anchor: "middle", size: 12})
 }

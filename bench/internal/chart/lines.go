@@ -42,7 +42,7 @@ func (l Lines) SVG() []byte {
 	d.text(20, top-8, l.YUnit, style{fill: faint, size: 12})
 	for _, v := range y.ticks() {
 		d.line(x.from, y.at(v), x.to, y.at(v), grid, 1)
-		d.text(x.from-8, y.at(v)+4, Number(v), style{fill: faint, anchor: "end", size: 12})
+		d.text(x.from-8, y.at(v)+4, tick(v), style{fill: faint, anchor: "end", size: 12})
 	}
 	d.verticals(x, top, bottom, l.XUnit)
 	for _, s := range l.Series {

@@ -143,6 +143,14 @@ func Number(v float64) string {
 	}
 }
 
+// tick writes the value of a tick.
+func tick(v float64) string {
+	if v > 0 && v < 1 {
+		return strconv.FormatFloat(v, 'g', 3, 64)
+	}
+	return Number(v)
+}
+
 // digits keeps three of them, and none behind the point of whole numbers.
 func digits(v float64) string {
 	decimals := 2

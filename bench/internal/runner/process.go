@@ -26,12 +26,13 @@ type process struct {
 	answers *os.File
 	out     *bufio.Reader // what it writes to its descriptor 3
 	said    *tail         // what it prints
-	ended   func() bool
+	done    chan struct{} // closed when the child has ended
+	unbind  func() bool   // has it no longer end with its context
 }
 
 // start starts a child, which is killed when ctx ends.
 func start(ctx context.Context, name string, args ...string) (*process, error) {
-	p := &process{cmd: exec.Command(name, args...), said: &tail{}}
+	p := &process{cmd: exec.Command(name, args...), said: &tail{}, done: make(chan struct{})}
 	p.cmd.SysProcAttr = local.ChildAttributes()
 	p.cmd.Stdout, p.cmd.Stderr = p.said, p.said
 	var err error
@@ -48,7 +49,11 @@ func start(ctx context.Context, name string, args ...string) (*process, error) {
 	if err := p.cmd.Start(); err != nil {
 		return nil, errors.Join(err, answers.Close())
 	}
-	p.ended = context.AfterFunc(ctx, func() { _ = p.cmd.Process.Kill() })
+	go func() {
+		defer close(p.done)
+		_ = p.cmd.Wait()
+	}()
+	p.unbind = context.AfterFunc(ctx, func() { _ = p.cmd.Process.Kill() })
 	return p, nil
 }
 
@@ -78,12 +83,7 @@ func (p *process) explain(err error) error {
 	}
 	// What it says at its end may still be on its way.
 	_ = p.in.Close()
-	done := make(chan struct{})
-	go func() { _ = p.cmd.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-time.After(time.Second):
-	}
+	p.wait()
 	return fmt.Errorf("%w: %s", err, p.said)
 }
 
@@ -93,13 +93,22 @@ const endTimeout = 2 * time.Second
 // end has the child end, and waits for it.
 func (p *process) end() {
 	_ = p.in.Close()
-	if p.cmd.ProcessState == nil {
-		timer := time.AfterFunc(endTimeout, func() { _ = p.cmd.Process.Kill() })
-		_ = p.cmd.Wait()
-		timer.Stop()
+	if !p.wait() {
+		_ = p.cmd.Process.Kill()
+		<-p.done
 	}
 	_ = p.answers.Close()
-	p.ended()
+	p.unbind()
+}
+
+// wait waits a while for the child's end, and says whether it came.
+func (p *process) wait() bool {
+	select {
+	case <-p.done:
+		return true
+	case <-time.After(endTimeout):
+		return false
+	}
 }
 
 // tail keeps the end of what is written to it.
