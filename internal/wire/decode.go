@@ -77,6 +77,13 @@ func (b *Batch) decode(encoded []byte, size Size) error {
 // batch reads a Batch, or one more piece of it.
 func (b *Batch) batch(encoded []byte) error {
 	for len(encoded) > 0 {
+		if value, size := short(encoded, tagCommand); size > 0 {
+			encoded = encoded[size:]
+			if err := b.command(value); err != nil {
+				return malformed(commandField(len(b.Commands)), err)
+			}
+			continue
+		}
 		f, err := next(encoded)
 		if err != nil {
 			return malformed("batch", err)
@@ -99,15 +106,11 @@ func (b *Batch) command(encoded []byte) error {
 	first := len(b.args)
 	binary, text := 0, 0
 	for len(encoded) > 0 {
-		// Nearly every field is an argument of less than 128 bytes: one byte of tag, one of length.
-		if len(encoded) > 1 && encoded[1] < 0x80 && len(encoded) >= 2+int(encoded[1]) {
-			size := 2 + int(encoded[1])
-			if encoded[0] == tagArgs {
-				b.args = append(b.args, encoded[2:size:size])
-				binary++
-				encoded = encoded[size:]
-				continue
-			}
+		if value, size := short(encoded, tagArgs); size > 0 {
+			b.args = append(b.args, value)
+			binary++
+			encoded = encoded[size:]
+			continue
 		}
 		f, err := next(encoded)
 		if err != nil {

@@ -30,6 +30,18 @@ func (f field) isVarint(num protowire.Number) bool {
 	return f.num == num && f.typ == protowire.VarintType
 }
 
+// short reads the first field of b if it is a length-delimited one of less than 128 bytes with
+// that tag, as nearly every command and argument is: one byte of tag, one of length.
+func short(b []byte, tag byte) (value []byte, size int) {
+	if len(b) < 2 || b[0] != tag || b[1] >= 0x80 {
+		return nil, 0
+	}
+	if size = 2 + int(b[1]); size > len(b) {
+		return nil, 0
+	}
+	return b[2:size:size], size
+}
+
 // next reads the first field of b, which is not empty.
 func next(b []byte) (field, error) {
 	tag, n := uint64(b[0]), 1

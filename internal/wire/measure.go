@@ -82,6 +82,15 @@ func (m *measurer) request(b []byte) error {
 
 func (m *measurer) batch(b []byte) error {
 	for len(b) > 0 {
+		if value, size := short(b, tagCommand); size > 0 {
+			b = b[size:]
+			m.size.CommandBytes += int64(size)
+			if err := m.command(value); err != nil {
+				return malformed(commandField(m.size.Commands), err)
+			}
+			m.size.Commands++
+			continue
+		}
 		f, err := next(b)
 		if err != nil {
 			return malformed("batch", err)
@@ -106,21 +115,17 @@ func (m *measurer) batch(b []byte) error {
 func (m *measurer) command(b []byte) error {
 	var args, texts int
 	for len(b) > 0 {
-		// Nearly every field is an argument of less than 128 bytes: one byte of tag, one of length.
-		if len(b) > 1 && b[1] < 0x80 && len(b) >= 2+int(b[1]) {
-			size := 2 + int(b[1])
-			if b[0] == tagArgs {
-				m.argument(b[2:size], false, args)
-				args++
-				b = b[size:]
-				continue
-			}
-			if b[0] == tagText {
-				m.argument(b[2:size], true, texts)
-				texts++
-				b = b[size:]
-				continue
-			}
+		if value, size := short(b, tagArgs); size > 0 {
+			m.argument(value, false, args)
+			args++
+			b = b[size:]
+			continue
+		}
+		if value, size := short(b, tagText); size > 0 {
+			m.argument(value, true, texts)
+			texts++
+			b = b[size:]
+			continue
 		}
 		f, err := next(b)
 		if err != nil {

@@ -84,8 +84,10 @@ const (
 // tag is the first byte of a field of these numbers: all are below 16.
 func tag(num protowire.Number, typ protowire.Type) byte { return byte(num)<<3 | byte(typ) }
 
-// The tags of a command's arguments.
+// The tags of commands and their arguments.
 const (
+	tagCommand = byte(batchCommands)<<3 | byte(protowire.BytesType)
+
 	tagArgs = byte(commandArgs)<<3 | byte(protowire.BytesType)
 	tagText = byte(commandText)<<3 | byte(protowire.BytesType)
 )

@@ -58,6 +58,10 @@ func (v *values) result(r *executor.Result) {
 	}
 	v.node = r.Node
 	e, rest, err := resp.Next(r.Frame)
+	if err == nil && len(rest) == 0 && (e.Type == resp.TypeBulk || e.Type == resp.TypeSimple) && len(e.Text) < maxPlain {
+		v.plain(e)
+		return
+	}
 	size := 0
 	switch {
 	case err != nil:
@@ -83,6 +87,21 @@ func (v *values) result(r *executor.Result) {
 	if v.scalar(e) {
 		v.failed++
 	}
+}
+
+// maxPlain is the length up to which a string is written in one go.
+const maxPlain = 0x80 - 2
+
+// plain writes a short string, which most results are: all its lengths take one byte.
+func (v *values) plain(e resp.Element) {
+	v.room(4 + len(e.Text))
+	num := valueBytes
+	if v.isText(e) {
+		num = valueString
+	}
+	n := byte(len(e.Text))
+	v.buf = append(v.buf, tag(responseResults, protowire.BytesType), n+2, tag(num, protowire.BytesType), n)
+	v.buf = append(v.buf, e.Text...)
 }
 
 // errorResult writes an error as a result.
