@@ -28,6 +28,7 @@ var servers = map[string]string{
 	"Atomic":         "make cluster",
 	"raise_on_error": "make run",
 	"Binary":         "make run",
+	"Streams":        "make run",
 }
 
 // elsewhere are documented commands that something else runs: CI itself, or a test that
