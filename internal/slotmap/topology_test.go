@@ -287,3 +287,36 @@ func BenchmarkWithMoved(b *testing.B) {
 		topo.WithMoved(map[uint16]string{777: "b:2"})
 	}
 }
+
+// TestShard checks that slots have the same shard if and only if they have the same primary.
+func TestShard(t *testing.T) {
+	topo := sample()
+	primaries := make(map[int]string)
+	shards := make(map[string]int)
+	for slot := range uint16(Slots) {
+		shard := topo.Shard(slot)
+		addr, ok := topo.Primary(slot)
+		if ok != (shard >= 0) || shard >= topo.Shards() {
+			t.Fatalf("slot %d: shard %d of %d, primary %q", slot, shard, topo.Shards(), addr)
+		}
+		if !ok {
+			continue
+		}
+		if was, known := primaries[shard]; known && was != addr {
+			t.Fatalf("slot %d: shard %d has the primaries %s and %s", slot, shard, was, addr)
+		}
+		if was, known := shards[addr]; known && was != shard {
+			t.Fatalf("slot %d: %s is the primary of the shards %d and %d", slot, addr, was, shard)
+		}
+		primaries[shard], shards[addr] = addr, shard
+	}
+	if len(primaries) != 3 {
+		t.Errorf("shards %v", primaries)
+	}
+	if shard := topo.Shard(Slots); shard != -1 {
+		t.Errorf("a slot that does not exist has shard %d", shard)
+	}
+	if alone := Standalone("a:1"); alone.Shard(7) != 0 || alone.Shards() != 1 {
+		t.Errorf("standalone: shard %d of %d", alone.Shard(7), alone.Shards())
+	}
+}
