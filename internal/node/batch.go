@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -196,7 +197,19 @@ func (b *Batch) refuse(err error) { b.err = err }
 
 // Held reports, after Do, whether a connection may still read arguments of the sub-batch from
 // where they are.
-func (b *Batch) Held() bool { return len(b.large) > 0 && b.written.Load() != int64(b.size) }
+func (b *Batch) Held() bool {
+	if len(b.large) == 0 {
+		return false
+	}
+	// The last replies may be here a moment before the writer has noted what it wrote.
+	for range 100 {
+		if b.written.Load() == int64(b.size) || b.err != nil {
+			break
+		}
+		runtime.Gosched()
+	}
+	return b.written.Load() != int64(b.size)
+}
 
 // pieces appends the encoded stream from offset skip on, piece by piece.
 func (b *Batch) pieces(dst [][]byte, skip int) [][]byte {

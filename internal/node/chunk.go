@@ -4,11 +4,14 @@ const (
 	minChunk = 4 << 10
 	maxChunk = 128 << 10
 	minRead  = 512
+	// maxTrusted is the length of a string that is believed before its bytes have come.
+	maxTrusted = 1 << 20
 )
 
 // chunk is a read buffer that replies are slices of. When it is used up another takes its
 // place, and it lives as long as a reply in it does. Its size follows the traffic; for a large
-// frame it grows with the bytes that have come, never with the length that was declared.
+// frame it grows with the bytes that have come, beyond maxTrusted never with the length that was
+// declared.
 type chunk struct {
 	buf   []byte
 	start int // of the frame being received
@@ -34,7 +37,7 @@ func (c *chunk) room(need int64, whole bool) []byte {
 		// more than is known to lack only where that is the rest of the frame.
 		grown := 2*int64(partial) + minRead
 		if whole {
-			grown = min(want, grown)
+			grown = min(want, max(grown, maxTrusted))
 		}
 		size = max(size, grown)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/valkeybatch/valkeybatch/internal/config"
@@ -40,6 +41,7 @@ func newGRPC(cfg *config.Config, logger *slog.Logger, batch grpc.UnaryServerInte
 	return grpc.NewServer(
 		// Batches are handed over as bytes: they are measured and admitted before they are decoded.
 		grpc.ForceServerCodecV2(wire.Codec()),
+		experimental.BufferPool(newFramePool()),
 		grpc.MaxRecvMsgSize(int(min(int64(cfg.Limits.MaxRequestBytes)+recvSlack, math.MaxInt32))),
 		grpc.MaxConcurrentStreams(uint32(cfg.Limits.MaxInFlightBatches+streamSlack)),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveMinTime, PermitWithoutStream: true}),

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"runtime"
 	"sync"
 
 	"google.golang.org/grpc/mem"
@@ -28,6 +29,11 @@ var requests = sync.Pool{New: func() any { return new(Request) }}
 
 // maxScratch is how many arguments a request may have had whose memory is worth keeping.
 const maxScratch = 256 << 10
+
+// maxPooled is the longest message whose memory is kept for the next one. A longer one is left to
+// the garbage collector, and that is told: with as much garbage about, the heap would grow to
+// twice the size of such a message before it is collected by itself.
+const maxPooled = 16 << 20
 
 // GetRequest returns a request for a codec to fill. It ends with Release.
 func GetRequest() *Request { return requests.Get().(*Request) }
@@ -71,16 +77,26 @@ func (r *Request) Release() {
 	if r.buffer != nil && !r.kept {
 		r.buffer.Free()
 	}
+	huge := len(r.encoded) > maxPooled
 	if cap(r.batch.args) > maxScratch || cap(r.batch.Commands) > maxScratch {
 		r.batch = Batch{}
 	}
 	r.batch.forget()
 	*r = Request{batch: r.batch}
 	requests.Put(r)
+	if huge {
+		runtime.GC()
+	}
 }
 
 // receive takes over the bytes of a message.
 func (r *Request) receive(data mem.BufferSlice) {
-	r.buffer = data.MaterializeToBuffer(mem.DefaultBufferPool())
+	if len(data) > 1 && data.Len() > maxPooled {
+		b := make([]byte, data.Len())
+		data.CopyTo(b)
+		r.buffer = mem.SliceBuffer(b)
+	} else {
+		r.buffer = data.MaterializeToBuffer(mem.DefaultBufferPool())
+	}
 	r.encoded = r.buffer.ReadOnlyData()
 }
