@@ -1,6 +1,8 @@
 package slotmap
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 )
@@ -69,6 +71,22 @@ func naiveSlot(key string) uint16 {
 	return crc % 16384
 }
 
+// TestSlotOfAllLengths checks keys of every length around what the checksum takes at a time.
+func TestSlotOfAllLengths(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for n := range 100 {
+		for range 20 {
+			key := make([]byte, n)
+			for i := range key {
+				key[i] = byte(r.Uint32())
+			}
+			if got, want := Slot(key), naiveSlot(string(key)); got != want {
+				t.Fatalf("Slot(%q) = %d, want %d", key, got, want)
+			}
+		}
+	}
+}
+
 func FuzzSlot(f *testing.F) {
 	for _, key := range keys {
 		f.Add([]byte(key))
@@ -85,8 +103,12 @@ func FuzzSlot(f *testing.F) {
 }
 
 func BenchmarkSlot(b *testing.B) {
-	key := []byte("user:{1234567890}:name")
-	for b.Loop() {
-		Slot(key)
+	for _, key := range []string{"user:{1234567890}:name", "key:0000000042", strings.Repeat("k", 100)} {
+		b.Run(fmt.Sprint(len(key)), func(b *testing.B) {
+			key := []byte(key)
+			for b.Loop() {
+				Slot(key)
+			}
+		})
 	}
 }
