@@ -81,7 +81,22 @@ func (f Frame) IsNull() bool {
 
 // IsSimple reports whether the reply is the simple string text, without allocating.
 func (f Frame) IsSimple(text string) bool {
-	return len(f) == len(text)+3 && f[0] == TypeSimple && string(f[1:len(f)-2]) == text
+	n := len(text) + 1
+	return len(f) == n+2 && f[0] == TypeSimple && string(f[1:n]) == text && f[n] == '\r' && f[n+1] == '\n'
+}
+
+// Bulk returns the payload of a bulk string, a slice of the frame, when the frame is that and
+// nothing else. It is the short way for what nearly all replies are: ok is false as well for a
+// null, and for bytes that are no frame.
+func (f Frame) Bulk() (text []byte, ok bool) {
+	if len(f) < 5 || f[0] != TypeBulk {
+		return nil, false
+	}
+	n, size := length(f)
+	if size == 0 || len(f) != size+n+2 || f[size+n] != '\r' || f[size+n+1] != '\n' {
+		return nil, false
+	}
+	return f[size : size+n : size+n], true
 }
 
 // Bytes returns the payload of a bulk string ('$') reply, a slice of the frame.

@@ -184,3 +184,21 @@ func BenchmarkScanner(b *testing.B) {
 		})
 	}
 }
+
+func TestBulk(t *testing.T) {
+	for frame, want := range map[string]string{
+		"$0\r\n\r\n": "", "$3\r\nabc\r\n": "abc", "$4\r\n\r\n\r\n\r\n": "\r\n\r\n", "$12\r\nabcdefghijkl\r\n": "abcdefghijkl",
+	} {
+		if got, ok := resp.Frame(frame).Bulk(); !ok || string(got) != want || cap(got) != len(got) {
+			t.Errorf("%q: got %q, %v", frame, got, ok)
+		}
+	}
+	for _, frame := range []string{
+		"", "$", "$3\r\n", "$3\r\nab\r\n", "$3\r\nabcd\r\n", "$3\r\nabc\r\n+", "$3\r\nabc\n\r", "$-1\r\n", "$03\r\nabc\r\n",
+		"+OK\r\n", "=3\r\nabc\r\n", "$99999999999\r\nabc\r\n", "_\r\n",
+	} {
+		if got, ok := resp.Frame(frame).Bulk(); ok {
+			t.Errorf("%q: got %q", frame, got)
+		}
+	}
+}

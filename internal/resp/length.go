@@ -33,11 +33,10 @@ func scalar(b []byte) int {
 		if size == 0 || (b[0] == TypeVerbatim && n < minVerbatim) {
 			return 0
 		}
-		end := size + n
-		if len(b)-2 < end || b[end] != '\r' || b[end+1] != '\n' {
+		if !scalarEnds(b, size+n) {
 			return 0
 		}
-		return end + 2
+		return size + n + 2
 	case TypeSimple, TypeError, TypeDouble, TypeBigNumber:
 		n := line(b)
 		if n == 3 && b[0] != TypeSimple && b[0] != TypeError {

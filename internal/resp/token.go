@@ -75,27 +75,33 @@ func skip(b []byte, n int) ([]byte, error) {
 
 // token reads one token, attributes and pushes included.
 func token(b []byte) (Element, []byte, error) {
-	if n := scalar(b); n > 0 {
-		text := b[1 : n-2 : n-2]
-		if c := b[0]; c == TypeBulk || c == TypeVerbatim || c == TypeBulkError {
-			l, size := length(b)
-			text = b[size : size+l : size+l]
-		}
-		return Element{Type: b[0], Text: text}, b[n:], nil
-	}
 	if len(b) == 0 {
 		return Element{}, nil, malformed("no bytes")
 	}
 	switch b[0] {
+	case TypeBulk, TypeVerbatim, TypeBulkError:
+		n, size := length(b)
+		if end := size + n; size > 0 && scalarEnds(b, end) && (b[0] != TypeVerbatim || n >= minVerbatim) {
+			return Element{Type: b[0], Text: b[size:end:end]}, b[end+2:], nil
+		}
 	case TypeArray, TypeSet, TypeMap, TypeAttribute, TypePush:
 		if n, size := length(b); size > 0 {
 			return Element{Type: b[0], Count: n}, b[size:], nil
+		}
+	default:
+		if n := scalar(b); n > 0 {
+			return Element{Type: b[0], Text: b[1 : n-2 : n-2]}, b[n:], nil
 		}
 	}
 	if isNullLength(b) {
 		return Element{Type: TypeNull}, b[5:], nil
 	}
 	return Element{}, nil, malformed("an incomplete or bad element of type %q", b[0])
+}
+
+// scalarEnds reports whether a string that ends at end is followed by its CRLF.
+func scalarEnds(b []byte, end int) bool {
+	return len(b)-2 >= end && b[end] == '\r' && b[end+1] == '\n'
 }
 
 // isNullLength reports whether b begins with a null as RESP2 says it.

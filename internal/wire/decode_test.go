@@ -191,10 +191,10 @@ func checkStream(t *testing.T, b []byte) {
 	}
 	defer got.Request.Release()
 	want := &valkeybatchv1.StreamBatchesRequest{}
-	if err := proto.Unmarshal(b, want); err != nil {
+	if wantErr := proto.Unmarshal(b, want); wantErr != nil {
 		if got.Err == nil {
 			if _, err := got.Request.Decode(); err == nil {
-				t.Errorf("%x: accepted, the generated code says %v", b, err)
+				t.Errorf("%x: accepted, the generated code says %v", b, wantErr)
 			}
 		}
 		return

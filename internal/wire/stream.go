@@ -21,9 +21,10 @@ func (s *StreamRequest) receive(data mem.BufferSlice) {
 }
 
 // streamRequest takes a StreamBatchesRequest apart. The pieces of a request that comes in
-// several are joined, which to protobuf is the same as merging them.
+// several are joined, which to protobuf is the same as merging them if each is whole by itself;
+// if one is not, it stands for the request, so that what is wrong is found with it.
 func streamRequest(b []byte) (id uint64, request []byte, err error) {
-	pieces := 0
+	pieces, broken := 0, false
 	for len(b) > 0 {
 		f, err := next(b)
 		if err != nil {
@@ -33,13 +34,32 @@ func streamRequest(b []byte) (id uint64, request []byte, err error) {
 		switch {
 		case f.isVarint(streamRequestID):
 			id = f.number
-		case f.is(streamRequestRequest):
+		case f.is(streamRequestRequest) && !broken:
 			if pieces++; pieces == 1 {
 				request = f.value[:len(f.value):len(f.value)]
-			} else {
-				request = append(request, f.value...)
+				continue
 			}
+			if broken = pieces == 2 && !whole(request); broken {
+				continue
+			}
+			if broken = !whole(f.value); broken {
+				request = f.value
+				continue
+			}
+			request = append(request, f.value...)
 		}
 	}
 	return id, request, nil
+}
+
+// whole reports whether b ends with the end of a field.
+func whole(b []byte) bool {
+	for len(b) > 0 {
+		f, err := next(b)
+		if err != nil {
+			return false
+		}
+		b = b[f.size:]
+	}
+	return true
 }

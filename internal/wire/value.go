@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"strconv"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -56,15 +57,26 @@ func (v *values) result(r *executor.Result) {
 		v.errorResult(errorValue(r.Err))
 		return
 	}
-	v.node = r.Node
-	e, rest, err := resp.Next(r.Frame)
-	if err == nil && len(rest) == 0 && (e.Type == resp.TypeBulk || e.Type == resp.TypeSimple) && len(e.Text) < maxPlain {
-		v.plain(e)
+	if text, ok := r.Frame.Bulk(); ok && len(text) <= maxPlain {
+		v.plain(text, v.text && utf8.Valid(text))
 		return
 	}
+	if r.Frame.IsSimple("OK") {
+		v.plain(okText, true)
+		return
+	}
+	v.node = r.Node
+	e, rest, err := resp.Next(r.Frame)
 	size := 0
 	switch {
 	case err != nil:
+	case e.Type == resp.TypeInteger && len(rest) == 0:
+		if n, err := strconv.ParseInt(string(e.Text), 10, 64); err == nil {
+			v.header(responseResults, 1+protowire.SizeVarint(uint64(n)))
+			v.varint(valueInteger, uint64(n))
+			return
+		}
+		size = v.scalarSize(e)
 	case aggregate(e.Type):
 		v.sizes, v.at = v.sizes[:0], 0
 		size, rest, err = v.measure(e, rest, 0)
@@ -89,19 +101,21 @@ func (v *values) result(r *executor.Result) {
 	}
 }
 
-// maxPlain is the length up to which a string is written in one go.
-const maxPlain = 0x80 - 2
+// maxPlain is the length up to which all lengths around a string take one byte.
+const maxPlain = 0x80 - 3
 
-// plain writes a short string, which most results are: all its lengths take one byte.
-func (v *values) plain(e resp.Element) {
-	v.room(4 + len(e.Text))
+var okText = []byte("OK")
+
+// plain writes a short string as a result in one go.
+func (v *values) plain(s []byte, text bool) {
 	num := valueBytes
-	if v.isText(e) {
+	if text {
 		num = valueString
 	}
-	n := byte(len(e.Text))
+	v.room(4 + len(s))
+	n := byte(len(s))
 	v.buf = append(v.buf, tag(responseResults, protowire.BytesType), n+2, tag(num, protowire.BytesType), n)
-	v.buf = append(v.buf, e.Text...)
+	v.buf = append(v.buf, s...)
 }
 
 // errorResult writes an error as a result.

@@ -257,7 +257,7 @@ func FuzzReply(f *testing.F) {
 // TestLargeStrings checks responses of many sizes: written in several buffers, and with strings
 // that are sent from where they were received.
 func TestLargeStrings(t *testing.T) {
-	for _, n := range []int{0, 1, 900, 1000, minLoan - 1, minLoan, maxSegment - 20, maxSegment - 1, maxSegment, maxSegment + 1, 300_000} {
+	for _, n := range []int{0, 1, maxPlain - 1, maxPlain, maxPlain + 1, 127, 128, 129, 900, 1000, minLoan - 1, minLoan, maxSegment - 20, maxSegment - 1, maxSegment, maxSegment + 1, 300_000} {
 		bulk := fmt.Sprintf("$%d\r\n%s\r\n", n, strings.Repeat("x", n))
 		small := "$3\r\nabc\r\n"
 		results := &executor.Results{}
