@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// testKey is a key for a context's values.
+type testKey struct{}
+
 func within(parent context.Context, d time.Duration) *deadlineContext {
 	return &deadlineContext{Context: parent, deadline: time.Now().Add(d)}
 }
@@ -14,7 +17,7 @@ func within(parent context.Context, d time.Duration) *deadlineContext {
 func TestDeadlineContext(t *testing.T) {
 	for name, asked := range map[string]bool{"unasked": false, "asked": true} {
 		t.Run(name, func(t *testing.T) {
-			parent, cancel := context.WithCancel(context.WithValue(context.Background(), struct{}{}, 7))
+			parent, cancel := context.WithCancel(context.WithValue(context.Background(), testKey{}, 7))
 			defer cancel()
 			c := within(parent, time.Hour)
 			defer c.stop()
@@ -27,7 +30,7 @@ func TestDeadlineContext(t *testing.T) {
 			if at, ok := c.Deadline(); !ok || time.Until(at) < 59*time.Minute {
 				t.Errorf("deadline %v, %v", at, ok)
 			}
-			if c.Value(struct{}{}) != 7 {
+			if c.Value(testKey{}) != 7 {
 				t.Error("the parent's value is not there")
 			}
 			cancel()
