@@ -22,6 +22,7 @@ type options struct {
 	docs     string // directory
 	service  string
 	profiles string // directory; empty: none
+	where    bool
 	list     bool
 	smoke    bool
 	strict   bool
@@ -51,6 +52,7 @@ func parse(args []string) (*options, error) {
 	set.StringVar(&o.docs, "docs", "../docs", "`directory` for performance.md and its pictures")
 	set.StringVar(&o.service, "service", "", "the service's `program` (default: bench-service beside this one)")
 	set.StringVar(&o.profiles, "profiles", "", "`directory` for CPU profiles of client and service of every measurement, which cost some of their CPU themselves")
+	set.BoolVar(&o.where, "where", false, "tell for a part of it too where the time goes, which a run of everything does; keeps the profiles in the directory of -profiles if there is one")
 	set.BoolVar(&o.list, "list", false, "list scenarios and subjects, and measure nothing")
 	set.BoolVar(&o.smoke, "smoke", false, "try every subject for a moment, write nothing, and fail if one fails")
 	set.BoolVar(&o.strict, "strict", false, "fail if a bar is missed or a measurement fails")
@@ -83,6 +85,20 @@ func (o *options) scenarios() []*scenario.Scenario {
 	for _, s := range scenario.All {
 		if o.only.MatchString(s.Name) && (s.Smoke || !o.smoke) {
 			wanted = append(wanted, s)
+		}
+	}
+	return wanted
+}
+
+// profiled are what is profiled after the rounds.
+func (o *options) profiled() []scenario.Profiled {
+	if o.smoke || !o.where && !o.whole() {
+		return nil
+	}
+	var wanted []scenario.Profiled
+	for _, p := range scenario.AllProfiled {
+		if o.only.MatchString(p.Scenario.Name) && o.wants(p.Subject) {
+			wanted = append(wanted, p)
 		}
 	}
 	return wanted

@@ -69,6 +69,7 @@ func (o *options) measure(ctx context.Context) (*result.Run, error) {
 	config := runner.Config{
 		Self: self, Service: o.service, Scenarios: o.scenarios(), Subjects: o.wants,
 		Rounds: run.Rounds, WarmUp: o.warmUp(), Time: time.Duration(run.Seconds * float64(time.Second)), Log: os.Stdout,
+		Where: o.profiled(),
 	}
 	if o.profiles != "" {
 		if config.Profiles, err = filepath.Abs(o.profiles); err != nil {
@@ -79,7 +80,7 @@ func (o *options) measure(ctx context.Context) (*result.Run, error) {
 		}
 	}
 	begin := time.Now()
-	run.Cells, err = runner.Run(ctx, config)
+	run.Cells, run.Profiles, err = runner.Run(ctx, config)
 	run.Took = time.Since(begin)
 	if err == nil && len(run.Cells) == 0 {
 		err = errors.New("nothing to measure: -list lists scenarios and subjects")

@@ -40,7 +40,7 @@ func Page(run *result.Run, dir string) error {
 
 // markdown is the page.
 func markdown(run *result.Run) ([]byte, error) {
-	t, err := template.New("performance.md").Funcs(template.FuncMap{"next": func(n int) int { return n + 1 }}).Parse(page)
+	t, err := template.New("performance.md").Funcs(proseFuncs(run)).Parse(page)
 	if err != nil {
 		return nil, err
 	}
@@ -49,6 +49,8 @@ func markdown(run *result.Run) ([]byte, error) {
 		"Run":      run,
 		"Bars":     BarTable(run),
 		"Tally":    tally(run),
+		"Missed":   missedBy(run),
+		"Profiles": Profiles(run),
 		"Figures":  Figures(run),
 		"Pictures": Pictures(run),
 		"Noise":    noiseOf(run),

@@ -16,7 +16,9 @@ import (
 // first column holds words, the others figures.
 type table struct{ rows [][]string }
 
-func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+func (t *table) add(first string, others ...string) {
+	t.rows = append(t.rows, append([]string{first}, others...))
+}
 
 func (t *table) String() string {
 	widths := make([]int, len(t.rows[0]))
@@ -96,7 +98,7 @@ func Figures(run *result.Run) []Group {
 			if rate.Rounds == 0 {
 				continue
 			}
-			median := func(m result.Metric) string { return chart.Number(of(m).Median) }
+			number := func(m result.Metric) string { return chart.Number(of(m).Median) }
 			// Where there is no process between client and deployment there are no figures of one.
 			behind := func(m result.Metric, show func(float64) string) string {
 				if who.Needs == subject.Nothing {
@@ -109,8 +111,8 @@ func Figures(run *result.Run) []Group {
 				serviceAllocs = ""
 			}
 			t.add(who.Title, chart.Number(rate.Median), chart.Number(rate.Min)+" - "+chart.Number(rate.Max),
-				median(result.ClientCPU), behind(result.ServiceCPU, chart.Number), median(result.ServersCPU),
-				latency(of(result.P50)), latency(of(result.P99)), latency(of(result.P999)),
+				number(result.ClientCPU), behind(result.ServiceCPU, chart.Number), number(result.ServersCPU),
+				latency(of(result.P50).Median), latency(of(result.P99).Median), latency(of(result.P999).Median),
 				allocations(of(result.ClientAllocs).Median), serviceAllocs,
 				memory(of(result.ClientPeak).Median), behind(result.ServicePeak, memory))
 		}
@@ -122,21 +124,24 @@ func Figures(run *result.Run) []Group {
 }
 
 // latency writes microseconds in a fitting unit.
-func latency(s stats.Summary) string {
-	if s.Median < 1000 {
-		return chart.Number(s.Median) + " us"
+func latency(v float64) string {
+	if v >= 1000 {
+		return chart.Number(v/1000) + " ms"
 	}
-	return chart.Number(s.Median/1000) + " ms"
+	return chart.Number(v) + " us"
 }
 
 func allocations(v float64) string { return fmt.Sprintf("%.2f", v) }
 
 func memory(v float64) string { return fmt.Sprintf("%.0f MiB", v/(1<<20)) }
 
-// Results is the bars and figures as one text.
+// Results is the bars, where the time goes, and figures as one text.
 func Results(run *result.Run) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Results\n\n%s\nBars: %s.\n", BarTable(run), tally(run))
+	for _, g := range Profiles(run) {
+		fmt.Fprintf(&b, "\n## Where the time goes: %s\n\n`%s`\n\n%s", g.Title, g.Name, g.Table)
+	}
 	for _, g := range Figures(run) {
 		fmt.Fprintf(&b, "\n## %s\n\n`%s`\n\n%s", g.Title, g.Name, g.Table)
 	}

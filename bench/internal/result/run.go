@@ -18,6 +18,7 @@ type Run struct {
 	Whole    bool    // all scenarios and subjects were run
 	Versions []Version
 	Cells    []Cell
+	Profiles []Profile `json:",omitempty"`
 }
 
 // Version is what was measured with.
@@ -93,12 +94,17 @@ func (r *Run) Values(scenario, subject string, m Metric) []float64 {
 	return values
 }
 
-// Failed returns the cells that have no figures.
+// Failed returns the cells that have no figures, those of profiles among them.
 func (r *Run) Failed() []Cell {
 	var failed []Cell
 	for _, c := range r.Cells {
 		if c.Error != "" {
 			failed = append(failed, c)
+		}
+	}
+	for _, p := range r.Profiles {
+		if p.Error != "" {
+			failed = append(failed, p.Cell)
 		}
 	}
 	return failed

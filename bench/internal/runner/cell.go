@@ -18,23 +18,32 @@ import (
 // cellTimeout bounds one measurement with everything around it.
 const cellTimeout = 90 * time.Second
 
+// task is one measurement to be made.
+type task struct {
+	scenario *scenario.Scenario
+	subject  *subject.Subject
+	round    int
+	time     time.Duration
+	profiles string // directory for CPU profiles; empty: none
+}
+
 // cell measures one subject in one scenario once. Client and service are new processes, so
 // that nothing of one measurement reaches into the next, and peaks of memory are its own.
-func (r *runner) cell(ctx context.Context, d *deploy.Deployment, s *scenario.Scenario, who *subject.Subject, round int) result.Cell {
+func (r *runner) cell(ctx context.Context, d *deploy.Deployment, t task) result.Cell {
 	ctx, cancel := context.WithTimeout(ctx, cellTimeout)
 	defer cancel()
-	c := result.Cell{Scenario: s.Name, Subject: who.Name, Round: round}
-	if err := r.measure(ctx, d, s, who, &c); err != nil {
-		c = result.Cell{Scenario: s.Name, Subject: who.Name, Round: round, Error: err.Error()}
+	c := result.Cell{Scenario: t.scenario.Name, Subject: t.subject.Name, Round: t.round}
+	if err := r.measure(ctx, d, t, &c); err != nil {
+		c = result.Cell{Scenario: c.Scenario, Subject: c.Subject, Round: c.Round, Error: err.Error()}
 	}
 	return c
 }
 
-func (r *runner) measure(ctx context.Context, d *deploy.Deployment, s *scenario.Scenario, who *subject.Subject, c *result.Cell) error {
+func (r *runner) measure(ctx context.Context, d *deploy.Deployment, t task, c *result.Cell) error {
 	target := subject.Target{Cluster: d.Kind != deploy.Standalone, Nodes: d.Nodes()}
-	behind, err := r.startBackend(ctx, who.Needs, &target)
+	behind, err := r.startBackend(ctx, t.subject.Needs, &target)
 	if err != nil {
-		return fmt.Errorf("starting what %s needs: %w", who.Name, err)
+		return fmt.Errorf("starting what %s needs: %w", t.subject.Name, err)
 	}
 	defer behind.end()
 	caller, err := start(ctx, r.config.Self, ClientCommand)
@@ -42,14 +51,9 @@ func (r *runner) measure(ctx context.Context, d *deploy.Deployment, s *scenario.
 		return err
 	}
 	defer caller.end()
-	longer := s.Longer
-	if longer == 0 {
-		longer = 1
-	}
 	err = caller.send(client.Order{
-		Subject: who.Name, Target: target, Spec: s.Spec, Callers: s.Callers,
-		WarmUp: r.config.WarmUp,
-		Time:   time.Duration(float64(r.config.Time) * longer), Profile: r.profile(c, "client"),
+		Subject: t.subject.Name, Target: target, Spec: t.scenario.Spec, Callers: t.scenario.Callers,
+		WarmUp: r.config.WarmUp, Time: t.time, Profile: t.profile("client"),
 	})
 	if err != nil {
 		return err
@@ -57,7 +61,7 @@ func (r *runner) measure(ctx context.Context, d *deploy.Deployment, s *scenario.
 	if _, err := answer(caller); err != nil {
 		return err
 	}
-	serviceBefore, err := behind.sample(r.profile(c, "service"))
+	serviceBefore, err := behind.sample(t.profile("service"))
 	if err != nil {
 		return err
 	}
@@ -95,13 +99,13 @@ func (r *runner) measure(ctx context.Context, d *deploy.Deployment, s *scenario.
 	return nil
 }
 
-// profile is the file for a CPU profile of one of the cell's processes; empty: none is wanted.
-func (r *runner) profile(c *result.Cell, process string) string {
-	if r.config.Profiles == "" {
+// profile is the file for a CPU profile of one of the processes; empty: none is wanted.
+func (t task) profile(process string) string {
+	if t.profiles == "" {
 		return ""
 	}
-	name := fmt.Sprintf("%s.%s.%s.%d.pprof", strings.ReplaceAll(c.Scenario, "/", "-"), c.Subject, process, c.Round+1)
-	return filepath.Join(r.config.Profiles, name)
+	name := fmt.Sprintf("%s.%s.%s.%d.pprof", strings.ReplaceAll(t.scenario.Name, "/", "-"), t.subject.Name, process, t.round+1)
+	return filepath.Join(t.profiles, name)
 }
 
 // answer reads what the client says, or why it failed.

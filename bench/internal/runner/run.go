@@ -24,10 +24,11 @@ type Config struct {
 	Scenarios []*scenario.Scenario
 	Subjects  func(name string) bool // which of the scenarios' subjects
 	Rounds    int
-	WarmUp    time.Duration // of each measurement
-	Time      time.Duration // of each measurement
-	Log       io.Writer     // a line for each measurement
-	Profiles  string        // absolute directory for CPU profiles; empty: none
+	WarmUp    time.Duration       // of each measurement
+	Time      time.Duration       // of each measurement
+	Log       io.Writer           // a line for each measurement
+	Profiles  string              // absolute directory for CPU profiles; empty: none
+	Where     []scenario.Profiled // what is profiled after the rounds
 }
 
 type runner struct {
@@ -39,33 +40,38 @@ type runner struct {
 // startTimeout is how long a deployment may take to start.
 const startTimeout = 2 * time.Minute
 
-// Run measures every subject once in every scenario in every round.
-func Run(ctx context.Context, config Config) (cells []result.Cell, err error) {
+// Run measures every subject once in every scenario in every round, and then finds out where
+// the time goes.
+func Run(ctx context.Context, config Config) (cells []result.Cell, profiles []result.Profile, err error) {
 	r := &runner{config: config, running: map[deploy.Kind]*deploy.Deployment{}}
 	if err := r.check(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() {
 		for _, d := range r.running {
 			err = errors.Join(err, d.Close())
 		}
 	}()
-	for round := range config.Rounds {
-		for i, s := range config.Scenarios {
-			d, err := r.use(ctx, s.Deploy)
+	if cells, err = r.rounds(ctx); err == nil {
+		profiles, err = r.profiles(ctx)
+	}
+	return cells, profiles, err
+}
+
+func (r *runner) rounds(ctx context.Context) (cells []result.Cell, err error) {
+	for round := range r.config.Rounds {
+		for i, s := range r.config.Scenarios {
+			d, err := r.prepare(ctx, s)
 			if err != nil {
-				return cells, err
-			}
-			if err := d.Load(ctx, s.Spec); err != nil {
 				return cells, err
 			}
 			// Everybody has every place in the order once in a while.
 			for _, who := range rotated(r.subjects(s), round+i) {
-				c := r.cell(ctx, d, s, who, round)
+				c := r.cell(ctx, d, task{s, who, round, s.Time(r.config.Time), r.config.Profiles})
 				if err := ctx.Err(); err != nil {
 					return cells, err
 				}
-				r.log(&c)
+				r.log(fmt.Sprint(round+1), &c)
 				cells = append(cells, c)
 			}
 		}
@@ -100,6 +106,15 @@ func (r *runner) check() error {
 		}
 	}
 	return nil
+}
+
+// prepare returns the scenario's deployment with the scenario's keys in it.
+func (r *runner) prepare(ctx context.Context, s *scenario.Scenario) (*deploy.Deployment, error) {
+	d, err := r.use(ctx, s.Deploy)
+	if err != nil {
+		return nil, err
+	}
+	return d, d.Load(ctx, s.Spec)
 }
 
 // use returns the deployment, started if need be, with all others standing still.
@@ -138,12 +153,13 @@ func rotated[T any](list []T, n int) []T {
 	return append(append(make([]T, 0, len(list)), list[n:]...), list[:n]...)
 }
 
-func (r *runner) log(c *result.Cell) {
+// log tells of a measurement: of which round, or what else it is.
+func (r *runner) log(of string, c *result.Cell) {
 	if c.Error != "" {
-		fmt.Fprintf(r.config.Log, "%d %-24s %-10s FAILED: %s\n", c.Round+1, c.Scenario, c.Subject, c.Error)
+		fmt.Fprintf(r.config.Log, "%s %-24s %-10s FAILED: %s\n", of, c.Scenario, c.Subject, c.Error)
 		return
 	}
-	fmt.Fprintf(r.config.Log, "%d %-24s %-10s %9.0f/s  cpu %6.2f + %5.2f us  p50 %8.0f p99 %8.0f us  allocs %5.2f + %5.3f  peak %4.0f + %4.0f MiB\n",
-		c.Round+1, c.Scenario, c.Subject, result.Rate.Of(c), c.ClientCPU, c.ServiceCPU, c.P50, c.P99,
+	fmt.Fprintf(r.config.Log, "%s %-24s %-10s %9.0f/s  cpu %6.2f + %5.2f us  p50 %8.0f p99 %8.0f us  allocs %5.2f + %5.3f  peak %4.0f + %4.0f MiB\n",
+		of, c.Scenario, c.Subject, result.Rate.Of(c), c.ClientCPU, c.ServiceCPU, c.P50, c.P99,
 		c.ClientAllocs, c.ServiceAllocs, c.ClientPeak/(1<<20), c.ServicePeak/(1<<20))
 }

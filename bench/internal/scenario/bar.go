@@ -8,6 +8,7 @@ import (
 // Bar is what a ratio within one round is held to.
 type Bar struct {
 	What    string
+	Group   Group
 	Over    []Term  // the ratio's numerator: the sum of the terms
 	Under   []Term  // its denominator
 	Divisor float64 // a constant in the denominator's place when there are no terms; 0 is 1

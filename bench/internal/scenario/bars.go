@@ -12,42 +12,42 @@ func bars() []Bar {
 	var all []Bar
 	add := func(b ...Bar) { all = append(all, b...) }
 	for _, command := range []string{"get", "set"} {
-		add(againstGlide("cluster/"+command+"-1000", 2.5, 0.4)...)
+		add(in(Large, againstGlide("cluster/"+command+"-1000", 2.5, 0.4)...)...)
 	}
 	for _, command := range []string{"get", "set"} {
-		add(againstGlide("cluster/"+command+"-10000", 3.0, 0.33)...)
+		add(in(Large, againstGlide("cluster/"+command+"-10000", 3.0, 0.33)...)...)
 	}
 	for _, command := range []string{"get", "set"} {
-		add(againstGlide("cluster/"+command+"-100", 1.8, 0.6)...)
+		add(in(Large, againstGlide("cluster/"+command+"-100", 1.8, 0.6)...)...)
 	}
 	for _, command := range []string{"get", "set"} {
 		add(rate("cluster/"+command+"-10", "streams", "glide", 1.0))
 	}
 	for _, command := range []string{"get", "set"} {
-		add(againstGlide("standalone/"+command+"-1000", 2.0, 0.5)...)
+		add(in(Large, againstGlide("standalone/"+command+"-1000", 2.0, 0.5)...)...)
 	}
 	for _, command := range []string{"get", "set"} {
-		add(rate("cluster/"+command+"-1000", "unary", "go-redis", 1.2),
-			rate("cluster/"+command+"-1000", "unary", "valkey-go", 0.9))
+		add(in(Large, rate("cluster/"+command+"-1000", "unary", "go-redis", 1.2),
+			rate("cluster/"+command+"-1000", "unary", "valkey-go", 0.9))...)
 	}
 	for _, name := range []string{"cluster/get-1000", "cluster/set-1000", "cluster/get-10000", "cluster/set-10000"} {
 		add(Bar{
 			What: title(name) + ": the service's own CPU against the RESP floor's",
 			Over: term(name, "unary", result.ServiceCPU), Under: term(name, "floor", result.CPU), Limit: 2.5,
 		}, Bar{
-			What: title(name) + ": heap allocations of the service per command",
+			What: title(name) + ": heap allocations of the service per command", Group: Allocations,
 			Over: term(name, "unary", result.ServiceAllocs), Limit: 0.05,
 		})
 	}
 	const one, many = "one/1-caller", "one/64-callers"
 	add(Bar{
-		What:  title(one) + ": unary p50 against an empty unary call's and the RESP floor's together",
+		What: title(one) + ": unary p50 against an empty unary call's and the RESP floor's together", Group: Hop,
 		Over:  term(one, "unary", result.P50),
 		Under: append(term(one, "empty", result.P50), term(one, "floor", result.P50)...), Limit: 1.25,
 	})
-	add(rate(many, "stream", "unary", 4), rate(many, "stream", "glide", 1.0))
+	add(in(Messages, rate(many, "stream", "unary", 4), rate(many, "stream", "glide", 1.0))...)
 	add(Bar{
-		What: title("cluster/get-100-64") + ": p99 against GLIDE's",
+		What: title("cluster/get-100-64") + ": p99 against GLIDE's", Group: Tail,
 		Over: term("cluster/get-100-64", "unary", result.P99), Under: term("cluster/get-100-64", "glide", result.P99), Limit: 0.5,
 	})
 	add(Bar{

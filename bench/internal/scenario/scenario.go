@@ -5,6 +5,7 @@ package scenario
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/valkeybatch/valkeybatch/bench/internal/deploy"
 	"github.com/valkeybatch/valkeybatch/bench/internal/workload"
@@ -19,6 +20,14 @@ type Scenario struct {
 	Longer   float64 // how much longer than others it is measured; 0 is 1
 	Subjects []string
 	Smoke    bool // part of the smoke test
+}
+
+// Time is how long it is measured where others take d.
+func (s *Scenario) Time(d time.Duration) time.Duration {
+	if s.Longer == 0 {
+		return d
+	}
+	return time.Duration(float64(d) * s.Longer)
 }
 
 // Title says what the scenario is.
