@@ -53,7 +53,10 @@ func (r *run) dispatch(ctx context.Context, end time.Time, p *plan, groups []gro
 		s := &sending[i]
 		s.group = &groups[i]
 		retried = retried || s.retried
-		r.guard(s, func() { s.encode(r, p) })
+		r.guard(s, func() {
+			s.encode(r, p)
+			s.address(r, p)
+		})
 		if s.panicked != nil {
 			return sending[:i+1]
 		}
@@ -64,14 +67,10 @@ func (r *run) dispatch(ctx context.Context, end time.Time, p *plan, groups []gro
 		defer timer.Stop()
 		softEnd = timer.C
 	}
+	// From Start to Flush nothing may go wrong: others rely on what is queued being written.
 	var others []*sent
 	for i := range sending {
 		s := &sending[i]
-		s.node = r.cfg.Pool.Get(s.addr)
-		s.to = node.Target{Class: s.class(r, p), Replica: s.replica}
-		if s.to.Class == node.Ordinary && (s.batch.Bytes() > r.cfg.BulkBytes || s.batch.Len() > r.cfg.BulkCommands) {
-			s.to.Class = node.Bulk
-		}
 		if !r.round.Start(s.node, s.to, s.batch, s.retried) {
 			others = append(others, s)
 		}
@@ -143,6 +142,15 @@ func (r *run) guard(s *sent, step func()) {
 		}
 	}()
 	step()
+}
+
+// address says where the group's sub-pipeline goes.
+func (s *sent) address(r *run, p *plan) {
+	s.node = r.cfg.Pool.Get(s.addr)
+	s.to = node.Target{Class: s.class(r, p), Replica: s.replica}
+	if s.to.Class == node.Ordinary && (s.batch.Bytes() > r.cfg.BulkBytes || s.batch.Len() > r.cfg.BulkCommands) {
+		s.to.Class = node.Bulk
+	}
 }
 
 // class returns the class of connection that the group's commands need.
