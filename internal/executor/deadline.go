@@ -37,8 +37,12 @@ func (c *deadlineContext) Err() error {
 	inner := c.inner
 	c.mu.Unlock()
 	if inner != nil {
-		return inner.Err()
+		if err := inner.Err(); err != nil {
+			return err
+		}
 	}
+	// The inner context learns of its end a moment after its parent and after the clock: by
+	// then a batch that was woken by either of those would have been taken for a live one.
 	if err := c.Context.Err(); err != nil {
 		return err
 	}

@@ -102,7 +102,7 @@ func (r *run) sendOthers(ctx context.Context, end time.Time, softEnd <-chan time
 			within = soft
 		}
 		r.guard(s, func() { s.node.Do(within, s.to, s.batch) })
-		if s.panicked != nil || r.budget.Exceeded() {
+		if s.panicked != nil || limitError(s.batch.Err()) != nil || r.budget.Exceeded() {
 			cancel()
 		}
 	}
@@ -116,8 +116,10 @@ func (r *run) sendOthers(ctx context.Context, end time.Time, softEnd <-chan time
 	}
 	if !all {
 		r.round.Wait(ctx, softEnd, nil)
-		if r.budget.Exceeded() {
-			cancel()
+		for i := range r.sent { // of these only what was in the round is settled for certain
+			if s := &r.sent[i]; !slices.Contains(others, s) && limitError(s.batch.Err()) != nil {
+				cancel()
+			}
 		}
 	}
 	wg.Wait()

@@ -17,6 +17,9 @@ func (r *run) pipeline(ctx context.Context, topo *slotmap.Topology) (*Results, e
 	if err != nil {
 		return nil, r.invalid(at, "ROUTE_REQUIRED", fmt.Sprintf("%s walks one node's keys, so on a cluster it needs a route (cluster_options.route)", r.items[at].name(r.batch.Commands[at])))
 	}
+	if ctx.Err() != nil { // nobody waits for it any more: nothing of it is sent
+		return nil, r.deadlineError(ctx, 0)
+	}
 	end := r.end()
 	for {
 		r.newRound()
@@ -33,7 +36,7 @@ func (r *run) pipeline(ctx context.Context, topo *slotmap.Topology) (*Results, e
 		if !pending {
 			break
 		}
-		if ctx.Err() != nil {
+		if r.over || ctx.Err() != nil {
 			if err := r.ended(ctx, &p); err != nil {
 				return nil, err
 			}

@@ -34,6 +34,9 @@ type run struct {
 	selects, apart bool
 	// stale is whether a failure of this round may mean that the topology has changed.
 	stale bool
+	// over is whether parts were given up because the time of the batch, or its caller's
+	// interest, has ended: they may have run, and are never sent again, whatever the clock says.
+	over bool
 	// looked is whether a redirect of this round to an unknown node has had the topology read anew.
 	looked bool
 	// reconnected are the nodes whose connections were given up in this round.

@@ -193,6 +193,7 @@ func (r *run) settleUnanswered(pt *part, state node.State, failure error) {
 	if interrupted(failure) {
 		// Time is up. What was only a retry keeps its error; the rest ends the batch.
 		if t.last == nil {
+			r.over = true
 			return
 		}
 		if state == node.NotSent {

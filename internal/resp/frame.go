@@ -93,7 +93,7 @@ func (f Frame) Bulk() (text []byte, ok bool) {
 		return nil, false
 	}
 	n, size := length(f)
-	if size == 0 || len(f) != size+n+2 || f[size+n] != '\r' || f[size+n+1] != '\n' {
+	if size == 0 || n != len(f)-size-2 || !stringEnds(f, size, n) {
 		return nil, false
 	}
 	return f[size : size+n : size+n], true

@@ -7,16 +7,17 @@ const maxDigits = 10
 // returns how many bytes they take, type byte included. It gives up (size 0) on anything
 // unusual: incomplete, malformed, negative, too large. The caller then takes the slow way.
 func length(b []byte) (n, size int) {
+	var sum int64 // more than an int holds where that has 32 bits
 	for i := 1; i < len(b) && i <= maxDigits+1; i++ {
 		c := b[i]
 		if c-'0' <= 9 {
-			n = n*10 + int(c-'0')
+			sum = sum*10 + int64(c-'0')
 			continue
 		}
-		if c != '\r' || i+1 >= len(b) || b[i+1] != '\n' || i == 1 || (b[1] == '0' && i > 2) || n > MaxLength {
+		if c != '\r' || i+1 >= len(b) || b[i+1] != '\n' || i == 1 || (b[1] == '0' && i > 2) || sum > MaxLength {
 			return 0, 0
 		}
-		return n, i + 2
+		return int(sum), i + 2
 	}
 	return 0, 0
 }
@@ -33,7 +34,7 @@ func scalar(b []byte) int {
 		if size == 0 || (b[0] == TypeVerbatim && n < minVerbatim) {
 			return 0
 		}
-		if !scalarEnds(b, size+n) {
+		if !stringEnds(b, size, n) {
 			return 0
 		}
 		return size + n + 2

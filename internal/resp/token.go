@@ -81,11 +81,13 @@ func token(b []byte) (Element, []byte, error) {
 	switch b[0] {
 	case TypeBulk, TypeVerbatim, TypeBulkError:
 		n, size := length(b)
-		if end := size + n; size > 0 && scalarEnds(b, end) && (b[0] != TypeVerbatim || n >= minVerbatim) {
+		if size > 0 && stringEnds(b, size, n) && (b[0] != TypeVerbatim || n >= minVerbatim) {
+			end := size + n
 			return Element{Type: b[0], Text: b[size:end:end]}, b[end+2:], nil
 		}
 	case TypeArray, TypeSet, TypeMap, TypeAttribute, TypePush:
-		if n, size := length(b); size > 0 {
+		// Every element takes bytes, so that what is counted by twice the number is still an int.
+		if n, size := length(b); size > 0 && n <= len(b) {
 			return Element{Type: b[0], Count: n}, b[size:], nil
 		}
 	default:
@@ -99,9 +101,9 @@ func token(b []byte) (Element, []byte, error) {
 	return Element{}, nil, malformed("an incomplete or bad element of type %q", b[0])
 }
 
-// scalarEnds reports whether a string that ends at end is followed by its CRLF.
-func scalarEnds(b []byte, end int) bool {
-	return len(b)-2 >= end && b[end] == '\r' && b[end+1] == '\n'
+// stringEnds reports whether the n bytes from size on are there, with their CRLF.
+func stringEnds(b []byte, size, n int) bool {
+	return n <= len(b)-size-2 && b[size+n] == '\r' && b[size+n+1] == '\n'
 }
 
 // isNullLength reports whether b begins with a null as RESP2 says it.

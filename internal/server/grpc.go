@@ -30,9 +30,10 @@ const (
 	// callWorkers is how many goroutines are kept for calls, more of which have one of their own:
 	// a new goroutine has to grow its stack, which costs a small batch a tenth of its time.
 	callWorkers = 64
-	// streamWindow and connWindow are how much of requests a caller may send before the server
-	// has taken it, on one call and on one connection. gRPC's own choice begins with 64 KiB and
+	// streamWindow and connWindow are how much of requests a caller may send without a word from
+	// the server, on one call and on one connection. gRPC's own choice begins with 64 KiB and
 	// finds out by pings what a connection bears; large batches then wait for it again and again.
+	// What is received and not taken is bounded by the first: that much for each open call.
 	streamWindow = 1 << 20
 	connWindow   = 4 << 20
 	// keepaliveMinTime is how often clients may ping. gRPC's own default of 5 minutes cuts off

@@ -156,6 +156,33 @@ func TestStreamAnswersAsBatchesComplete(t *testing.T) {
 	}
 }
 
+// TestStreamUsesNoIdleWorkerTwice: of two batches that follow each other at once, the second does
+// not wait for the first, however many were done on the stream before.
+func TestStreamUsesNoIdleWorkerTwice(t *testing.T) {
+	r := start(t, settings(t))
+	s := r.stream(t, testContext(t))
+	for i := range uint64(10) {
+		for range i {
+			sendOn(t, s, 1, batch([]string{"PING"}))
+			receiveOn(t, s)
+		}
+		time.Sleep(2 * time.Millisecond) // workers are idle
+		for range i + 1 {
+			sendOn(t, s, 2, batch([]string{"BLPOP", "list", "20"}))
+		}
+		sendOn(t, s, 3, batch([]string{"PING"}))
+		if answer := receiveOn(t, s); answer.GetId() != 3 {
+			t.Fatalf("round %d: got %v", i, answer)
+		}
+		for range i + 1 {
+			sendOn(t, s, 4, batch([]string{"RPUSH", "list", "x"}))
+		}
+		for range 2 * (i + 1) {
+			receiveOn(t, s)
+		}
+	}
+}
+
 // TestStreamLimit: more batches than are allowed at once wait, and nothing is refused.
 func TestStreamLimit(t *testing.T) {
 	r := start(t, settings(t, "--max-stream-batches=2"))

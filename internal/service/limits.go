@@ -16,8 +16,8 @@ const MaxArgumentBytes = 512 << 20
 // of which only the key of a route can be large, and fields that this server does not know.
 const MaxOtherBytes = 64 << 10
 
-// What a command and an argument take in memory once they are decoded, besides the argument's
-// bytes: the generated code's structs and slices, and the executor's.
+// What a command and an argument take in memory while they are carried out, besides the
+// argument's bytes: the decoded batch, its plan, its results, and the commands as they are sent.
 const (
 	commandWeight  = 256
 	argumentWeight = 64
@@ -36,7 +36,7 @@ type Limits struct {
 	// InFlightBatches is the most batches carried out at once. Default 1,024.
 	InFlightBatches int64
 	// StreamBatches is the most batches of one stream carried out at once; further ones wait, not
-	// read. Default 256.
+	// read. It is never above InFlightBatches. Default 256.
 	StreamBatches int
 	// InFlightBytes is the most request bytes of the batches carried out at once. A batch counts
 	// as its encoded bytes, or as 256 bytes for each command and 64 for each argument where that
@@ -74,6 +74,8 @@ func (l Limits) withDefaults() Limits {
 	if l.StreamBatches <= 0 {
 		l.StreamBatches = DefaultStreamBatches
 	}
+	// A stream's batches wait for each other rather than being refused.
+	l.StreamBatches = int(min(int64(l.StreamBatches), l.InFlightBatches))
 	l.InFlightBytes = max(l.InFlightBytes, l.RequestBytes)
 	return l
 }

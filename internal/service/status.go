@@ -56,7 +56,7 @@ type failure struct {
 	retry time.Duration
 }
 
-// statusError translates an error of executeBatch into the status that callers see. What
+// statusError translates an error of a batch into the status that callers see. What
 // they must not see (defects and their stacks) is logged instead.
 func (s *Service) statusError(ctx context.Context, batch *wire.Batch, err error) error {
 	f, known := classify(batch, err)

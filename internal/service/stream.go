@@ -77,7 +77,7 @@ type batchStream struct {
 	mu      sync.Mutex // guards the fields below
 	ended   bool       // closed is closed
 	workers int
-	idle    int
+	idle    int  // workers that wait for a batch and have none promised
 	waiting bool // the receiver waits for a worker
 
 	sending sync.Mutex // held while a response is sent; guards sendErr
@@ -121,7 +121,11 @@ func (b *batchStream) begin(req *wire.StreamRequest) bool {
 		go b.work(req)
 		return true
 	}
-	b.waiting = true
+	if b.idle > 0 {
+		b.idle-- // that worker is this batch's: the next one is not to count on it
+	} else {
+		b.waiting = true
+	}
 	b.mu.Unlock()
 	select {
 	case b.jobs <- req:
@@ -156,18 +160,18 @@ func (b *batchStream) next() *wire.StreamRequest {
 		b.mu.Unlock()
 		return nil
 	}
-	b.idle++
-	b.waiting = false
-	b.mu.Unlock()
-	var req *wire.StreamRequest
-	select {
-	case req = <-b.jobs:
-	case <-b.closed:
+	if b.waiting {
+		b.waiting = false
+	} else {
+		b.idle++
 	}
-	b.mu.Lock()
-	b.idle--
 	b.mu.Unlock()
-	return req
+	select {
+	case req := <-b.jobs:
+		return req
+	case <-b.closed:
+		return nil
+	}
 }
 
 // answer carries out one batch and sends what came of it.

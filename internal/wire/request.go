@@ -3,6 +3,7 @@ package wire
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/grpc/mem"
 )
@@ -77,16 +78,41 @@ func (r *Request) Release() {
 	if r.buffer != nil && !r.kept {
 		r.buffer.Free()
 	}
-	huge := len(r.encoded) > maxPooled
+	huge := 0
+	if len(r.encoded) > maxPooled {
+		huge = len(r.encoded)
+	}
 	if cap(r.batch.args) > maxScratch || cap(r.batch.Commands) > maxScratch {
 		r.batch = Batch{}
 	}
 	r.batch.forget()
 	*r = Request{batch: r.batch}
 	requests.Put(r)
-	if huge {
-		runtime.GC()
+	if huge > 0 {
+		collect(int64(huge))
 	}
+}
+
+// uncollected is how many bytes of messages were left to the garbage collector since it was
+// told last, and collecting whether it is at work.
+var (
+	uncollected atomic.Int64
+	collecting  atomic.Bool
+)
+
+// collectAfter is how many bytes are worth a collection.
+const collectAfter = 64 << 20
+
+// collect tells the garbage collector of n bytes more, once there are enough of them.
+func collect(n int64) {
+	if uncollected.Add(n) < collectAfter || !collecting.CompareAndSwap(false, true) {
+		return
+	}
+	uncollected.Store(0)
+	go func() {
+		defer collecting.Store(false)
+		runtime.GC()
+	}()
 }
 
 // receive takes over the bytes of a message.

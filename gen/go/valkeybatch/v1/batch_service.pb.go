@@ -147,7 +147,8 @@ type StreamBatchesRequest struct {
 	// The caller's name for the batch, given back with its answer. Any number; the server does
 	// not check that it is used once.
 	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	// The batch and its options. Required. Its timeout begins when the server reads it.
+	// The batch and its options. Required. Its timeout begins when the server begins with it,
+	// which under the limit is at once.
 	Request       *ExecuteBatchRequest `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

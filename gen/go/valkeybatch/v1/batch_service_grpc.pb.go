@@ -77,8 +77,9 @@ type BatchServiceClient interface {
 	// Once the caller has closed its side and everything is answered, the stream ends with OK. A
 	// server that shuts down takes no further requests, answers what it has taken, and ends the
 	// stream with UNAVAILABLE and the ErrorInfo reason DRAINING: a batch without an answer was
-	// not executed then, and can be sent again. If the stream breaks off in any other way, a
-	// batch without an answer may have been executed.
+	// not executed then, and can be sent again. If the stream breaks off in any other way (by a
+	// message that is no StreamBatchesRequest, or one that is over the server's limit for
+	// messages, too), a batch without an answer may have been executed.
 	StreamBatches(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[StreamBatchesRequest, StreamBatchesResponse], error)
 }
 
@@ -161,8 +162,9 @@ type BatchServiceServer interface {
 	// Once the caller has closed its side and everything is answered, the stream ends with OK. A
 	// server that shuts down takes no further requests, answers what it has taken, and ends the
 	// stream with UNAVAILABLE and the ErrorInfo reason DRAINING: a batch without an answer was
-	// not executed then, and can be sent again. If the stream breaks off in any other way, a
-	// batch without an answer may have been executed.
+	// not executed then, and can be sent again. If the stream breaks off in any other way (by a
+	// message that is no StreamBatchesRequest, or one that is over the server's limit for
+	// messages, too), a batch without an answer may have been executed.
 	StreamBatches(grpc.BidiStreamingServer[StreamBatchesRequest, StreamBatchesResponse]) error
 	mustEmbedUnimplementedBatchServiceServer()
 }
