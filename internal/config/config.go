@@ -84,6 +84,9 @@ type Limits struct {
 	MaxInFlightBatches int `name:"max-in-flight-batches" env:"VALKEYBATCH_MAX_IN_FLIGHT_BATCHES" default:"1024" placeholder:"N" help:"Most batches carried out at once; more are refused." group:"Limits"`
 	// MaxStreamBatches is the most batches of one stream carried out at once. 1 to 1,000,000.
 	MaxStreamBatches int `name:"max-stream-batches" env:"VALKEYBATCH_MAX_STREAM_BATCHES" default:"256" placeholder:"N" help:"Most batches of one stream carried out at once; further ones wait." group:"Limits"`
+	// MaxStreamStall is how long the caller of a stream may leave an answer unread before the
+	// stream is ended. 1 s to 1 h.
+	MaxStreamStall time.Duration `name:"max-stream-stall" env:"VALKEYBATCH_MAX_STREAM_STALL" default:"30s" placeholder:"DURATION" help:"How long a stream's caller may leave an answer unread before the stream is ended." group:"Limits"`
 	// MaxInFlightBytes is the most request bytes of those. A batch counts as its encoded bytes,
 	// or as 256 bytes for each command and 64 for each argument where that is more: what small
 	// commands take in memory. One that counts as more than this is carried out alone.

@@ -37,6 +37,7 @@ func (c *Config) Check() error {
 		inRange("max-reply-depth", l.MaxReplyDepth, 1, 128),
 		inRange("max-in-flight-batches", l.MaxInFlightBatches, 1, 1_000_000),
 		inRange("max-stream-batches", l.MaxStreamBatches, 1, 1_000_000),
+		inRange("max-stream-stall", l.MaxStreamStall, time.Second, time.Hour),
 		inRange("max-in-flight-bytes", l.MaxInFlightBytes, max(l.MaxRequestBytes, KiB), TiB),
 		inRange("max-in-flight-reply-bytes", l.MaxInFlightReplyBytes, max(l.MaxReplyBytes, KiB), TiB),
 		inRange("max-redirects", l.MaxRedirects, 1, 100),

@@ -109,6 +109,9 @@ type DeadlineError struct {
 
 func (e *DeadlineError) Error() string {
 	why := fmt.Sprintf("the timeout of %v passed", e.Timeout)
+	if e.Timeout <= 0 {
+		why = "the caller's deadline had passed when the batch arrived"
+	}
 	if errors.Is(e.Cause, context.Canceled) {
 		why = "the caller cancelled"
 	}

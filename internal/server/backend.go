@@ -81,7 +81,7 @@ func newEmbedded(cfg *config.Config, logger *slog.Logger, policy *command.Policy
 	}
 	b := &backend{closers: []func(){store.Close}}
 	b.connect(cfg, logger, policy, store, nil, node.Config{ClientName: cfg.Valkey.ClientName, Dialer: store.Dial})
-	logger.Warn("no Valkey is configured: data lives in this process's memory only and is lost when it ends; " +
+	logger.Warn("no Valkey is configured: data lives in this process's memory only and is lost when it ends, and some replies have other types than Valkey's; " +
 		"point to a real one with --valkey HOST:PORT or VALKEYBATCH_VALKEY")
 	return b, nil
 }
@@ -127,6 +127,7 @@ func (b *backend) connect(cfg *config.Config, logger *slog.Logger, policy *comma
 			InFlightBatches: int64(cfg.Limits.MaxInFlightBatches),
 			InFlightBytes:   int64(cfg.Limits.MaxInFlightBytes),
 			StreamBatches:   cfg.Limits.MaxStreamBatches,
+			StreamStall:     cfg.Limits.MaxStreamStall,
 		},
 		Logger: logger,
 	})

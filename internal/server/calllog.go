@@ -20,6 +20,7 @@ import (
 // did not fail never meets it.
 func callLog(logger *slog.Logger) grpc.UnaryServerInterceptor {
 	every := logInterceptor(logger, logging.DurationToDurationField)
+	samples := &sampler{}
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 		// Health checks and reflection are not logged: probes would drown everything else.
 		if strings.HasPrefix(info.FullMethod, "/grpc.") {
@@ -32,6 +33,13 @@ func callLog(logger *slog.Logger) grpc.UnaryServerInterceptor {
 		answer, err := handler(ctx, req)
 		if err == nil || !logger.Enabled(ctx, slog.Level(level(status.Code(err)))) {
 			return answer, err
+		}
+		log, held := samples.take(status.Code(err), time.Now())
+		if !log {
+			return answer, err
+		}
+		if held > 0 {
+			ctx = logging.InjectLogField(ctx, "not_logged_before", held)
 		}
 		took := time.Since(start)
 		afterwards := logInterceptor(logger, func(time.Duration) logging.Fields { return logging.DurationToDurationField(took) })

@@ -64,3 +64,26 @@ func TestFailuresAreLoggedAlone(t *testing.T) {
 		t.Errorf("a probe is logged: %s", l.String())
 	}
 }
+
+// TestFailuresAreSampled: a flood of failures leaves few lines, which say how many they stand for.
+func TestFailuresAreSampled(t *testing.T) {
+	l := &log{}
+	call := callLog(slog.New(slog.NewTextHandler(l, nil)))
+	fail := func(code codes.Code) {
+		_, _ = call(context.Background(), nil, &grpc.UnaryServerInfo{FullMethod: "/valkeybatch.v1.BatchService/ExecuteBatch"},
+			func(context.Context, any) (any, error) { return nil, status.Error(code, "no") })
+	}
+	for range 1000 {
+		fail(codes.ResourceExhausted)
+	}
+	fail(codes.Unavailable) // has its own lines
+	time.Sleep(time.Second)
+	fail(codes.ResourceExhausted)
+	text := l.String()
+	if n := strings.Count(text, "\n"); n < linesPerSecond+2 || n > 3*linesPerSecond {
+		t.Errorf("%d lines", n)
+	}
+	if !strings.Contains(text, "grpc.code=Unavailable") || !strings.Contains(text, "not_logged_before=") {
+		t.Errorf("logged %s", text)
+	}
+}

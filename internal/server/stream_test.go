@@ -247,6 +247,40 @@ func TestStreamBackpressure(t *testing.T) {
 	})
 }
 
+// TestStreamStalls: a caller who reads no answers at all loses its stream, and others get back
+// what the answers took.
+func TestStreamStalls(t *testing.T) {
+	r := start(t, settings(t, "--max-stream-stall=1s", "--max-in-flight-reply-bytes=4MiB", "--max-reply-bytes=4MiB"))
+	other := r.client(t)
+	if _, err := other.ExecuteBatch(testContext(t), batch([]string{"SET", "k", strings.Repeat("x", 500_000)})); err != nil {
+		t.Fatal(err)
+	}
+	s := r.stream(t, testContext(t))
+	for id := range uint64(20) {
+		sendOn(t, s, id, batch([]string{"GET", "k"}))
+	}
+	eventually(t, "a refusal beside it", func() bool {
+		_, err := other.ExecuteBatch(testContext(t), batch([]string{"GET", "k"}, []string{"GET", "k"}))
+		return status.Code(err) == codes.ResourceExhausted
+	})
+	eventually(t, "room again", func() bool {
+		_, err := other.ExecuteBatch(testContext(t), batch([]string{"GET", "k"}, []string{"GET", "k"}))
+		return err == nil
+	})
+	for {
+		if _, err := s.Recv(); err != nil {
+			if status.Code(err) != codes.ResourceExhausted || infoOf(t, err).GetReason() != "STREAM_STALLED" {
+				t.Errorf("the stream ended with %v", err)
+			}
+			break
+		}
+	}
+	eventually(t, "nothing in flight", func() bool {
+		batches, _ := r.backend.service.InFlight()
+		return batches == 0
+	})
+}
+
 // TestStreamEndsEarly: whatever was under way when the caller goes away is given up.
 func TestStreamEndsEarly(t *testing.T) {
 	r := start(t, settings(t))

@@ -2,6 +2,7 @@ package service
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/valkeybatch/valkeybatch/internal/node"
 	"github.com/valkeybatch/valkeybatch/internal/wire"
@@ -38,6 +39,9 @@ type Limits struct {
 	// StreamBatches is the most batches of one stream carried out at once; further ones wait, not
 	// read. It is never above InFlightBatches. Default 256.
 	StreamBatches int
+	// StreamStall is how long the caller of a stream may leave an answer unread before the stream
+	// is ended, with what its answers take. Default 30 s.
+	StreamStall time.Duration
 	// InFlightBytes is the most request bytes of the batches carried out at once. A batch counts
 	// as its encoded bytes, or as 256 bytes for each command and 64 for each argument where that
 	// is more, so that what it takes once it is decoded is at most the double. One that counts
@@ -53,6 +57,7 @@ const (
 	DefaultInFlightBatches = 1024
 	DefaultInFlightBytes   = 1 << 30
 	DefaultStreamBatches   = 256
+	DefaultStreamStall     = 30 * time.Second
 )
 
 func (l Limits) withDefaults() Limits {
@@ -73,6 +78,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.StreamBatches <= 0 {
 		l.StreamBatches = DefaultStreamBatches
+	}
+	if l.StreamStall <= 0 {
+		l.StreamStall = DefaultStreamStall
 	}
 	// A stream's batches wait for each other rather than being refused.
 	l.StreamBatches = int(min(int64(l.StreamBatches), l.InFlightBatches))
@@ -135,6 +143,7 @@ const (
 	SettingReplyBytes      = "max-reply-bytes"
 	SettingReplyDepth      = "max-reply-depth"
 	SettingInFlightBatches = "max-in-flight-batches"
+	SettingStreamStall     = "max-stream-stall"
 	SettingInFlightBytes   = "max-in-flight-bytes"
 	SettingInFlightReplies = "max-in-flight-reply-bytes"
 )

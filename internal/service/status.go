@@ -33,6 +33,7 @@ const (
 	ReasonCancelled          = "CANCELLED"
 	ReasonDeploymentUnusable = "DEPLOYMENT_UNAVAILABLE"
 	ReasonDraining           = "DRAINING"
+	ReasonStalled            = "STREAM_STALLED"
 	ReasonInternal           = "INTERNAL"
 )
 

@@ -3,8 +3,10 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -20,6 +22,10 @@ import (
 // costs more than its start: its stack has to grow anew.
 const maxIdleWorkers = 64
 
+// maxUnsent is how many bytes of answers may wait for a stream's caller to read before no
+// further batches of the stream are begun.
+const maxUnsent = 64 << 20
+
 // retryDraining is what callers of a stream are told when the server shuts down: another
 // server is there already, or the next one is soon.
 const retryDraining = 100 * time.Millisecond
@@ -33,14 +39,19 @@ func (s *Service) StreamBatches(stream grpc.ServerStream, execute ExecuteFunc) e
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
 	b := &batchStream{
-		stream:  stream,
-		ctx:     ctx,
-		cancel:  cancel,
-		execute: execute,
-		limit:   s.limits.StreamBatches,
-		jobs:    make(chan *wire.StreamRequest),
-		closed:  make(chan struct{}),
+		stream:   stream,
+		ctx:      ctx,
+		cancel:   cancel,
+		execute:  execute,
+		limit:    s.limits.StreamBatches,
+		patience: s.limits.StreamStall,
+		jobs:     make(chan *wire.StreamRequest),
+		closed:   make(chan struct{}),
+		drained:  make(chan struct{}, 1),
 	}
+	stuck := make(chan struct{})
+	b.stall = time.AfterFunc(s.limits.StreamStall, func() { close(stuck) })
+	b.stall.Stop()
 	received := make(chan error, 1)
 	// RecvMsg cannot be interrupted but by the end of the call, so the receiver is left behind
 	// when the stream ends for another reason, and ends right after it. What it receives then
@@ -50,16 +61,38 @@ func (s *Service) StreamBatches(stream grpc.ServerStream, execute ExecuteFunc) e
 	select {
 	case err = <-received:
 		b.close()
+	case <-stuck:
+		b.close()
+		return s.stalled()
 	case <-s.draining:
 		b.close()
 		err = failure{code: codes.Unavailable, reason: ReasonDraining, retry: retryDraining,
 			message: "the server is shutting down: batches of this stream that are not answered were not executed"}.status().Err()
 	}
-	b.running.Wait()
+	waited := make(chan struct{})
+	go func() {
+		b.running.Wait()
+		close(waited)
+	}()
+	select {
+	case <-waited:
+	case <-stuck:
+		// The sender is let go by the end of the call, and the workers with it.
+		return s.stalled()
+	}
 	if sendErr := b.sendError(); sendErr != nil {
 		return sendErr
 	}
 	return err
+}
+
+// stalled is the status of a stream whose caller reads no answers.
+func (s *Service) stalled() error {
+	return failure{code: codes.ResourceExhausted, reason: ReasonStalled,
+		message: fmt.Sprintf("no answer was taken for %v%s: batches of this stream that are not answered may have been executed",
+			s.limits.StreamStall, setBy(SettingStreamStall)),
+		metadata: map[string]string{"limit": "stream stall", "allowed": s.limits.StreamStall.String(), "setting": SettingStreamStall},
+	}.status().Err()
 }
 
 // batchStream is the batches of one stream.
@@ -69,6 +102,8 @@ type batchStream struct {
 	cancel  context.CancelFunc
 	execute ExecuteFunc
 	limit   int
+	// patience is how long the caller may leave an answer.
+	patience time.Duration
 
 	jobs    chan *wire.StreamRequest // to a worker that is idle
 	closed  chan struct{}            // no further batches are begun
@@ -80,14 +115,25 @@ type batchStream struct {
 	idle    int  // workers that wait for a batch and have none promised
 	waiting bool // the receiver waits for a worker
 
-	sending sync.Mutex // held while a response is sent; guards sendErr
+	sending sync.Mutex // held while a response is sent; guards the next two
 	sendErr error
+	stall   *time.Timer // runs while a response is sent
+
+	unsent  atomic.Int64  // bytes of answers that wait to be sent
+	drained chan struct{} // tells that they have become few
 }
 
 // receive takes requests and has them carried out until the caller has sent all. When as many
 // are carried out as are allowed it reads no further, which makes the caller wait.
 func (b *batchStream) receive() error {
 	for {
+		for b.unsent.Load() > maxUnsent {
+			select {
+			case <-b.drained:
+			case <-b.closed:
+				return nil
+			}
+		}
 		req := &wire.StreamRequest{}
 		if err := b.stream.RecvMsg(req); err != nil {
 			if errors.Is(err, io.EOF) {
@@ -183,10 +229,23 @@ func (b *batchStream) answer(req *wire.StreamRequest) {
 	} else {
 		resp.ForStream(req.ID)
 	}
+	size := int64(resp.Size())
+	b.unsent.Add(size)
+	defer func() {
+		if left := b.unsent.Add(-size); left <= maxUnsent && left+size > maxUnsent {
+			select {
+			case b.drained <- struct{}{}:
+			default:
+			}
+		}
+	}()
 	b.sending.Lock()
 	defer b.sending.Unlock()
 	if b.sendErr == nil {
-		if b.sendErr = b.stream.SendMsg(resp); b.sendErr == nil {
+		b.stall.Reset(b.patience)
+		b.sendErr = b.stream.SendMsg(resp)
+		b.stall.Stop()
+		if b.sendErr == nil {
 			return
 		}
 		b.cancel() // nobody is there for the others' answers either

@@ -84,6 +84,9 @@ func NewStreamError(id uint64, status []byte) *Response {
 // ForStream makes the response a StreamBatchesResponse: the outcome of the batch with that id.
 func (r *Response) ForStream(id uint64) { r.outcome(id, streamResponseResponse) }
 
+// Size is how many bytes the response has, without what a stream puts around it.
+func (r *Response) Size() int { return r.size }
+
 // outcome writes a stream's fields before the response.
 func (r *Response) outcome(id uint64, num protowire.Number) {
 	var fields [headRoom]byte
