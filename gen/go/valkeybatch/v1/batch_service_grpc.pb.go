@@ -40,9 +40,12 @@ type BatchServiceClient interface {
 	// in the order of the commands.
 	//
 	// An OK status says that the batch was carried out, not that every command succeeded:
-	// look at failed_count, or set raise_on_error. Every other status carries a
+	// look at failed_count, or set raise_on_error. Every other status of this service carries a
 	// google.rpc.ErrorInfo (domain "valkeybatch") that says why and how far the batch got,
-	// and never results:
+	// and never results. A status without one comes from gRPC itself or from a proxy: the
+	// connection was lost, the caller's own deadline passed first, the server was cut off while
+	// it shut down, or the message was far over the limit. Except for the last, the batch may
+	// have been executed then, whatever the code:
 	//
 	//	INVALID_ARGUMENT    the request is wrong; a google.rpc.BadRequest names the field;
 	//	                    nothing was sent; or a transaction was discarded because the
@@ -55,8 +58,8 @@ type BatchServiceClient interface {
 	//	                    already written may have taken effect
 	//	RESOURCE_EXHAUSTED  a limit of the server, named with the actual and the allowed
 	//	                    figure; or the server is at its load (with google.rpc.RetryInfo)
-	//	UNAVAILABLE         the deployment is unreachable and no command was executed: safe
-	//	                    to retry
+	//	UNAVAILABLE         with an ErrorInfo: the deployment is unreachable and no command
+	//	                    was executed, so it is safe to retry
 	//	ABORTED             raise_on_error, and a command failed for a passing condition
 	//	                    while others may have run: retry only what may run twice
 	//
@@ -72,7 +75,9 @@ type BatchServiceClient interface {
 	// ExecuteBatch would have ended with. The stream's own deadline holds for all its batches.
 	//
 	// When the limit is reached, or answers are not read, the server reads no further requests
-	// until one of the batches is done: flow control then makes the sender wait.
+	// until one of the batches is done: flow control then makes the sender wait. A stream on
+	// which an answer is left unread for long is ended with RESOURCE_EXHAUSTED and the ErrorInfo
+	// reason STREAM_STALLED: what its answers take is missing to others.
 	//
 	// Once the caller has closed its side and everything is answered, the stream ends with OK. A
 	// server that shuts down takes no further requests, answers what it has taken, and ends the
@@ -125,9 +130,12 @@ type BatchServiceServer interface {
 	// in the order of the commands.
 	//
 	// An OK status says that the batch was carried out, not that every command succeeded:
-	// look at failed_count, or set raise_on_error. Every other status carries a
+	// look at failed_count, or set raise_on_error. Every other status of this service carries a
 	// google.rpc.ErrorInfo (domain "valkeybatch") that says why and how far the batch got,
-	// and never results:
+	// and never results. A status without one comes from gRPC itself or from a proxy: the
+	// connection was lost, the caller's own deadline passed first, the server was cut off while
+	// it shut down, or the message was far over the limit. Except for the last, the batch may
+	// have been executed then, whatever the code:
 	//
 	//	INVALID_ARGUMENT    the request is wrong; a google.rpc.BadRequest names the field;
 	//	                    nothing was sent; or a transaction was discarded because the
@@ -140,8 +148,8 @@ type BatchServiceServer interface {
 	//	                    already written may have taken effect
 	//	RESOURCE_EXHAUSTED  a limit of the server, named with the actual and the allowed
 	//	                    figure; or the server is at its load (with google.rpc.RetryInfo)
-	//	UNAVAILABLE         the deployment is unreachable and no command was executed: safe
-	//	                    to retry
+	//	UNAVAILABLE         with an ErrorInfo: the deployment is unreachable and no command
+	//	                    was executed, so it is safe to retry
 	//	ABORTED             raise_on_error, and a command failed for a passing condition
 	//	                    while others may have run: retry only what may run twice
 	//
@@ -157,7 +165,9 @@ type BatchServiceServer interface {
 	// ExecuteBatch would have ended with. The stream's own deadline holds for all its batches.
 	//
 	// When the limit is reached, or answers are not read, the server reads no further requests
-	// until one of the batches is done: flow control then makes the sender wait.
+	// until one of the batches is done: flow control then makes the sender wait. A stream on
+	// which an answer is left unread for long is ended with RESOURCE_EXHAUSTED and the ErrorInfo
+	// reason STREAM_STALLED: what its answers take is missing to others.
 	//
 	// Once the caller has closed its side and everything is answered, the stream ends with OK. A
 	// server that shuts down takes no further requests, answers what it has taken, and ends the
