@@ -21,7 +21,7 @@ type scratch struct {
 }
 
 // maxScratch is how many commands a batch may have had whose memory is worth keeping.
-const maxScratch = 32 << 10
+const maxScratch = 128 << 10
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 

@@ -55,8 +55,8 @@ var batches = sync.Pool{New: func() any { return new(Batch) }}
 
 // maxPooledBytes and maxPooledCommands are the largest sub-batch whose memory is worth keeping.
 const (
-	maxPooledBytes    = 1 << 20
-	maxPooledCommands = 32 << 10
+	maxPooledBytes    = 8 << 20
+	maxPooledCommands = 128 << 10
 )
 
 // NewBatch returns an empty sub-batch with room for so many commands. The budget may be shared
