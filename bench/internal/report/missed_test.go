@@ -14,6 +14,7 @@ var headings = map[scenario.Group]string{
 	scenario.Messages:    "### A message of a stream is still a message\n",
 	scenario.Hop:         "### A reply passes one goroutine more\n",
 	scenario.Tail:        "### The slowest batches wait for a core\n",
+	scenario.Growth:      "### More nodes and more commands\n",
 	"":                   "### Others\n",
 }
 

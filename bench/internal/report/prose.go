@@ -13,6 +13,7 @@ import (
 // proseMetrics are the figures that the page's prose names.
 var proseMetrics = map[string]result.Metric{
 	"rate":               result.Rate,
+	"CPU":                result.CPU,
 	"client CPU":         result.ClientCPU,
 	"service CPU":        result.ServiceCPU,
 	"Valkey CPU":         result.ServersCPU,

@@ -51,10 +51,10 @@ func bars() []Bar {
 		Over: term("cluster/get-100-64", "unary", result.P99), Under: term("cluster/get-100-64", "glide", result.P99), Limit: 0.5,
 	})
 	add(Bar{
-		What: title("cluster/get-100000") + ": CPU per command against 1,000 commands'",
+		What: title("cluster/get-100000") + ": CPU per command against 1,000 commands'", Group: Growth,
 		Over: term("cluster/get-100000", "unary", result.CPU), Under: term("cluster/get-1000", "unary", result.CPU), Limit: 1.1,
 	}, Bar{
-		What: title("cluster30/get-1000") + ": CPU per command against 3 primaries'",
+		What: title("cluster30/get-1000") + ": CPU per command against 3 primaries'", Group: Growth,
 		Over: term("cluster30/get-1000", "unary", result.CPU), Under: term("cluster/get-1000", "unary", result.CPU), Limit: 1.3,
 	})
 	for _, name := range []string{"standalone/set-100MB", "standalone/get-100MB"} {

@@ -11,10 +11,11 @@ const (
 	Hop         Group = "hop"         // the latency of one command alone
 	Messages    Group = "messages"    // single commands on a stream
 	Tail        Group = "tail"        // the slowest batches under many callers
+	Growth      Group = "growth"      // what more commands and more nodes cost
 )
 
 // Groups are all.
-var Groups = []Group{Large, Allocations, Hop, Messages, Tail}
+var Groups = []Group{Large, Allocations, Hop, Messages, Tail, Growth}
 
 // in puts bars into a group.
 func in(g Group, bars ...Bar) []Bar {
