@@ -50,7 +50,7 @@ func (s *Service) StreamBatches(stream grpc.ServerStream, execute ExecuteFunc) e
 		drained:  make(chan struct{}, 1),
 	}
 	stuck := make(chan struct{})
-	b.stall = time.AfterFunc(s.limits.StreamStall, func() { close(stuck) })
+	b.stall = time.AfterFunc(s.limits.StreamStall, sync.OnceFunc(func() { close(stuck) }))
 	b.stall.Stop()
 	received := make(chan error, 1)
 	// RecvMsg cannot be interrupted but by the end of the call, so the receiver is left behind
