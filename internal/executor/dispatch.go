@@ -102,7 +102,7 @@ func (r *run) sendOthers(ctx context.Context, end time.Time, softEnd <-chan time
 			within = soft
 		}
 		r.guard(s, func() { s.node.Do(within, s.to, s.batch) })
-		if s.panicked != nil || limitError(s.batch.Err()) != nil || r.budget.Exceeded() {
+		if s.panicked != nil || limitError(s.batch.Err()) != nil {
 			cancel()
 		}
 	}

@@ -9,7 +9,6 @@ type Budget struct {
 	used     atomic.Int64
 	total    *Budget // of which this one takes its bytes too; nil: none
 	released atomic.Bool
-	exceeded atomic.Bool
 }
 
 // NewBudget returns a budget of so many bytes; zero or less: without bounds.
@@ -43,9 +42,6 @@ func (b *Budget) Used() int64 {
 	return b.used.Load()
 }
 
-// Exceeded reports whether Spend has returned an error.
-func (b *Budget) Exceeded() bool { return b != nil && b.exceeded.Load() }
-
 // Spend takes n bytes off the budget. It returns an error when that is too much.
 func (b *Budget) Spend(n int64) *LimitError {
 	if b == nil {
@@ -61,11 +57,9 @@ func (b *Budget) Spend(n int64) *LimitError {
 		}
 	}
 	if b.max > 0 && used > b.max {
-		b.exceeded.Store(true)
 		return &LimitError{What: LimitReplyBytes, Actual: used, Allowed: b.max}
 	}
 	if b.total != nil && b.total.max > 0 && total > b.total.max {
-		b.exceeded.Store(true)
 		return &LimitError{What: LimitRepliesInFlight, Actual: total, Allowed: b.total.max}
 	}
 	return nil

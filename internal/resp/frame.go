@@ -85,10 +85,10 @@ func (f Frame) IsSimple(text string) bool {
 	return len(f) == n+2 && f[0] == TypeSimple && string(f[1:n]) == text && f[n] == '\r' && f[n+1] == '\n'
 }
 
-// Bulk returns the payload of a bulk string, a slice of the frame, when the frame is that and
-// nothing else. It is the short way for what nearly all replies are: ok is false as well for a
-// null, and for bytes that are no frame.
-func (f Frame) Bulk() (text []byte, ok bool) {
+// Bytes returns the payload of a bulk string ('$') reply, a slice of the frame. It is the short
+// way for what nearly all replies are: ok is false as well for a null, and for bytes that are no
+// frame or more than one.
+func (f Frame) Bytes() (text []byte, ok bool) {
 	if len(f) < 5 || f[0] != TypeBulk {
 		return nil, false
 	}
@@ -97,16 +97,4 @@ func (f Frame) Bulk() (text []byte, ok bool) {
 		return nil, false
 	}
 	return f[size : size+n : size+n], true
-}
-
-// Bytes returns the payload of a bulk string ('$') reply, a slice of the frame.
-func (f Frame) Bytes() ([]byte, bool) {
-	if f.Type() != TypeBulk {
-		return nil, false
-	}
-	e, _, err := token(f)
-	if err != nil || e.Type != TypeBulk {
-		return nil, false
-	}
-	return e.Text, true
 }

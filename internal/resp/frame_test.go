@@ -185,11 +185,11 @@ func BenchmarkScanner(b *testing.B) {
 	}
 }
 
-func TestBulk(t *testing.T) {
+func TestBytes(t *testing.T) {
 	for frame, want := range map[string]string{
 		"$0\r\n\r\n": "", "$3\r\nabc\r\n": "abc", "$4\r\n\r\n\r\n\r\n": "\r\n\r\n", "$12\r\nabcdefghijkl\r\n": "abcdefghijkl",
 	} {
-		if got, ok := resp.Frame(frame).Bulk(); !ok || string(got) != want || cap(got) != len(got) {
+		if got, ok := resp.Frame(frame).Bytes(); !ok || string(got) != want || cap(got) != len(got) {
 			t.Errorf("%q: got %q, %v", frame, got, ok)
 		}
 	}
@@ -197,7 +197,7 @@ func TestBulk(t *testing.T) {
 		"", "$", "$3\r\n", "$3\r\nab\r\n", "$3\r\nabcd\r\n", "$3\r\nabc\r\n+", "$3\r\nabc\n\r", "$-1\r\n", "$03\r\nabc\r\n",
 		"+OK\r\n", "=3\r\nabc\r\n", "$99999999999\r\nabc\r\n", "_\r\n",
 	} {
-		if got, ok := resp.Frame(frame).Bulk(); ok {
+		if got, ok := resp.Frame(frame).Bytes(); ok {
 			t.Errorf("%q: got %q", frame, got)
 		}
 	}

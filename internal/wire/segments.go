@@ -8,7 +8,7 @@ import (
 
 const (
 	// maxSegment is the largest buffer that a response is written into; a longer response takes
-	// several, so that its memory follows its size and every buffer is one that gRPC pools.
+	// several, so that its memory follows its size and every buffer is one that is pooled.
 	maxSegment = 32 << 10
 	// minLoan is the length from which a string is sent from where it was received.
 	minLoan = 16 << 10

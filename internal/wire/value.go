@@ -57,7 +57,7 @@ func (v *values) result(r *executor.Result) {
 		v.errorResult(errorValue(r.Err))
 		return
 	}
-	if text, ok := r.Frame.Bulk(); ok && len(text) <= maxPlain {
+	if text, ok := r.Frame.Bytes(); ok && len(text) <= maxPlain {
 		v.plain(text, v.text && utf8.Valid(text))
 		return
 	}
@@ -66,8 +66,8 @@ func (v *values) result(r *executor.Result) {
 		return
 	}
 	v.node = r.Node
-	e, rest, err := resp.Next(r.Frame)
-	size := 0
+	e, elements, err := resp.Next(r.Frame)
+	rest, size := elements, 0
 	switch {
 	case err != nil:
 	case e.Type == resp.TypeInteger && len(rest) == 0:
@@ -79,7 +79,7 @@ func (v *values) result(r *executor.Result) {
 		size = v.scalarSize(e)
 	case aggregate(e.Type):
 		v.sizes, v.at = v.sizes[:0], 0
-		size, rest, err = v.measure(e, rest, 0)
+		size, rest, err = v.measure(e, elements, 0)
 	default:
 		size = v.scalarSize(e)
 	}
@@ -92,8 +92,7 @@ func (v *values) result(r *executor.Result) {
 	}
 	v.header(responseResults, size)
 	if aggregate(e.Type) {
-		_, rest, _ = resp.Next(r.Frame)
-		v.write(e, rest)
+		v.write(e, elements)
 		return
 	}
 	if v.scalar(e) {
