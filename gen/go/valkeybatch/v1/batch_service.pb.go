@@ -1853,7 +1853,8 @@ const file_valkeybatch_v1_batch_service_proto_rawDesc = "" +
 	"\x0fOUTCOME_UNKNOWN\x10\x032\xcb\x01\n" +
 	"\fBatchService\x12Y\n" +
 	"\fExecuteBatch\x12#.valkeybatch.v1.ExecuteBatchRequest\x1a$.valkeybatch.v1.ExecuteBatchResponse\x12`\n" +
-	"\rStreamBatches\x12$.valkeybatch.v1.StreamBatchesRequest\x1a%.valkeybatch.v1.StreamBatchesResponse(\x010\x01BHZFgithub.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1;valkeybatchv1b\x06proto3"
+	"\rStreamBatches\x12$.valkeybatch.v1.StreamBatchesRequest\x1a%.valkeybatch.v1.StreamBatchesResponse(\x010\x01Bd\n" +
+	"\x18io.github.valkeybatch.v1P\x01ZFgithub.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1;valkeybatchv1b\x06proto3"
 
 var (
 	file_valkeybatch_v1_batch_service_proto_rawDescOnce sync.Once
