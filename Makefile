@@ -16,6 +16,8 @@ VERSION ?=
 ARGS    ?=
 # Arguments for "bench": make bench BENCH_ARGS='-run cluster/ -rounds 3'; -help lists them.
 BENCH_ARGS ?=
+# Languages of "test-examples": make test-examples LANGS='python go'; all when empty.
+LANGS   ?=
 # First port of the nodes behind "cluster"; 0 picks free ones.
 NODE_PORT ?= 7001
 # Longest time of one package's tests, and how long each fuzz target is fuzzed.
@@ -57,6 +59,10 @@ test-unit: ## Run the tests that need no server installed
 race: valkey ## Run all tests with the race detector
 	$(GO) test -race -count=1 -timeout $(TIMEOUT) ./...
 
+.PHONY: test-examples
+test-examples: valkey ## Build and run the examples in all languages, or in LANGS, against a cluster
+	LANGS='$(LANGS)' $(GO) test -tags examples -v -run '^TestLanguages$$' -parallel 2 -count=1 -timeout $(TIMEOUT) ./test/examples
+
 .PHONY: fuzz
 fuzz: ## Fuzz every fuzz target for FUZZTIME
 	scripts/fuzz.sh $(FUZZTIME)
@@ -81,14 +87,14 @@ bench-build: # Builds the benchmark, and the service that it measures as the ser
 
 .PHONY: vet
 vet: ## Check the formatting and go vet
-	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l bench cmd gen internal scripts test); \
+	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l bench cmd examples/*.go examples/go gen internal scripts test); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w):" >&2; echo "$$unformatted" >&2; exit 1; fi
-	$(GO) vet ./...
+	$(GO) vet -tags examples ./...
 	$(if $(BENCH),cd bench && $(GO) vet ./...)
 
 .PHONY: lint
 lint: vet ## Check formatting, go vet, staticcheck, the contract, and that generated code is up to date
-	$(TOOL) staticcheck ./...
+	$(TOOL) staticcheck -tags examples ./...
 	$(if $(BENCH),cd bench && $(GO) tool -modfile=../tools/go.mod staticcheck ./...)
 	$(TOOL) buf lint
 	scripts/check-breaking.sh
@@ -110,3 +116,4 @@ docker-build: ## Build the container image
 .PHONY: clean
 clean: ## Remove what was built
 	rm -rf $(BIN)
+	cd examples && rm -rf python/{.venv,valkeybatch} typescript/{node_modules,dist,src/gen} java/target rust/target

@@ -2,6 +2,9 @@ module github.com/valkeybatch/valkeybatch
 
 go 1.26.0
 
+// What npm brings is no part of this module, whatever it holds.
+ignore ./examples/typescript/node_modules
+
 require (
 	github.com/alecthomas/kong v1.17.0
 	github.com/alicebob/miniredis/v2 v2.40.0
