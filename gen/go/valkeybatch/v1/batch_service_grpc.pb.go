@@ -65,6 +65,10 @@ type BatchServiceClient interface {
 	//
 	// raise_on_error adds PERMISSION_DENIED (NOPERM, NOAUTH) and NOT_FOUND (NOSCRIPT). A
 	// discarded transaction has the status of its first error, by the same rules.
+	//
+	// A google.rpc.RetryInfo is given only when no command was executed: whatever the batch does,
+	// it can be sent again after that delay. The code alone never says as much, for UNAVAILABLE
+	// is also what gRPC makes of a lost connection.
 	ExecuteBatch(ctx context.Context, in *ExecuteBatchRequest, opts ...grpc.CallOption) (*ExecuteBatchResponse, error)
 	// StreamBatches executes many batches on one stream, for callers who send many small ones:
 	// it saves what a call of its own costs each of them.
@@ -155,6 +159,10 @@ type BatchServiceServer interface {
 	//
 	// raise_on_error adds PERMISSION_DENIED (NOPERM, NOAUTH) and NOT_FOUND (NOSCRIPT). A
 	// discarded transaction has the status of its first error, by the same rules.
+	//
+	// A google.rpc.RetryInfo is given only when no command was executed: whatever the batch does,
+	// it can be sent again after that delay. The code alone never says as much, for UNAVAILABLE
+	// is also what gRPC makes of a lost connection.
 	ExecuteBatch(context.Context, *ExecuteBatchRequest) (*ExecuteBatchResponse, error)
 	// StreamBatches executes many batches on one stream, for callers who send many small ones:
 	// it saves what a call of its own costs each of them.
