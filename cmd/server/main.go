@@ -26,6 +26,10 @@ func run() int {
 		fmt.Fprintf(os.Stderr, "valkeybatch-server: %v\n", err)
 		return 2
 	}
+	if command.Effective != "" {
+		fmt.Print(command.Effective)
+		return 0
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	// After the first signal the server drains; a second one ends the process at once.

@@ -7,8 +7,12 @@ import "time"
 
 // Config is the settings of the server. Every field is a flag, an environment variable
 // (VALKEYBATCH_ and the flag's name in upper case with underscores) and a key of the file
-// named by --config (the flag's name). Its tags hold names, defaults and help; nothing else
-// in the program knows a default of these.
+// named by --config (the flag's name). Its tags hold names, defaults, help and, as min and max,
+// the range of values that are allowed: a figure, or the name of the setting that is the bound.
+// Nothing else in the program knows a default or a range of these, and docs/configuration.md
+// is made from them.
+//
+//go:generate go run ./gen -o ../../docs/configuration.md
 type Config struct {
 	// File is the YAML file with settings; empty: none.
 	File string `name:"config" env:"VALKEYBATCH_CONFIG" placeholder:"FILE" help:"YAML file with settings, keyed by flag name. Flags and environment are stronger." group:"General"`
@@ -21,10 +25,10 @@ type Config struct {
 	LogFormat string `name:"log-format" env:"VALKEYBATCH_LOG_FORMAT" default:"text" enum:"text,json" placeholder:"FORMAT" help:"Format of log lines: text or json." group:"General"`
 	// DrainDelay is how long the server, told to stop, goes on taking new batches while health
 	// already says NOT_SERVING, so that load balancers notice. 0 s to 10 min.
-	DrainDelay time.Duration `name:"drain-delay" env:"VALKEYBATCH_DRAIN_DELAY" default:"0s" placeholder:"DURATION" help:"On shutdown, how long to go on serving while health says NOT_SERVING." group:"General"`
+	DrainDelay time.Duration `name:"drain-delay" env:"VALKEYBATCH_DRAIN_DELAY" default:"0s" min:"0s" max:"10m" placeholder:"DURATION" help:"On shutdown, how long to go on serving while health says NOT_SERVING." group:"General"`
 	// DrainTimeout is how long batches in flight may take to end after that before they are
 	// cut off. 0 s to 1 h.
-	DrainTimeout time.Duration `name:"drain-timeout" env:"VALKEYBATCH_DRAIN_TIMEOUT" default:"30s" placeholder:"DURATION" help:"On shutdown, how long batches in flight may take to end." group:"General"`
+	DrainTimeout time.Duration `name:"drain-timeout" env:"VALKEYBATCH_DRAIN_TIMEOUT" default:"30s" min:"0s" max:"1h" placeholder:"DURATION" help:"On shutdown, how long batches in flight may take to end." group:"General"`
 
 	Valkey Valkey `embed:"" group:"Valkey"`
 	Limits Limits `embed:"" group:"Limits"`
@@ -58,46 +62,46 @@ type Valkey struct {
 	// AvailabilityZone is where the server runs; replica routes prefer replicas of this zone.
 	AvailabilityZone string `name:"availability-zone" env:"VALKEYBATCH_AVAILABILITY_ZONE" placeholder:"ZONE" help:"Availability zone of this server; replica routes prefer its replicas." group:"Valkey"`
 	// TopologyRefresh is how often the topology is read without a cause. 1 s to 1 h.
-	TopologyRefresh time.Duration `name:"topology-refresh" env:"VALKEYBATCH_TOPOLOGY_REFRESH" default:"30s" placeholder:"DURATION" help:"How often the topology is read again without a cause." group:"Valkey"`
+	TopologyRefresh time.Duration `name:"topology-refresh" env:"VALKEYBATCH_TOPOLOGY_REFRESH" default:"30s" min:"1s" max:"1h" placeholder:"DURATION" help:"How often the topology is read again without a cause." group:"Valkey"`
 }
 
 // Limits bound what callers can ask for.
 type Limits struct {
 	// DefaultTimeout is the time of batches that name none. 1 ms to MaxTimeout.
-	DefaultTimeout time.Duration `name:"default-timeout" env:"VALKEYBATCH_DEFAULT_TIMEOUT" default:"5s" placeholder:"DURATION" help:"Time of batches that name none." group:"Limits"`
+	DefaultTimeout time.Duration `name:"default-timeout" env:"VALKEYBATCH_DEFAULT_TIMEOUT" default:"5s" min:"1ms" max:"max-timeout" placeholder:"DURATION" help:"Time of batches that name none." group:"Limits"`
 	// MaxTimeout is the longest a batch may take; requests for more get this. 1 ms to 24 h.
-	MaxTimeout time.Duration `name:"max-timeout" env:"VALKEYBATCH_MAX_TIMEOUT" default:"5m" placeholder:"DURATION" help:"Longest time of a batch; longer ones are cut to it." group:"Limits"`
+	MaxTimeout time.Duration `name:"max-timeout" env:"VALKEYBATCH_MAX_TIMEOUT" default:"5m" min:"1ms" max:"24h" placeholder:"DURATION" help:"Longest time of a batch; longer ones are cut to it." group:"Limits"`
 	// MaxCommands is the most commands of one batch. 1 to 10,000,000.
-	MaxCommands int `name:"max-commands" env:"VALKEYBATCH_MAX_COMMANDS" default:"250000" placeholder:"N" help:"Most commands of one batch." group:"Limits"`
+	MaxCommands int `name:"max-commands" env:"VALKEYBATCH_MAX_COMMANDS" default:"250000" min:"1" max:"10000000" placeholder:"N" help:"Most commands of one batch." group:"Limits"`
 	// MaxArguments is the most arguments of one batch, over all its commands and with their
 	// names. 1 to 100,000,000.
-	MaxArguments int `name:"max-arguments" env:"VALKEYBATCH_MAX_ARGUMENTS" default:"4000000" placeholder:"N" help:"Most arguments of one batch, over all its commands." group:"Limits"`
+	MaxArguments int `name:"max-arguments" env:"VALKEYBATCH_MAX_ARGUMENTS" default:"4000000" min:"1" max:"100000000" placeholder:"N" help:"Most arguments of one batch, over all its commands." group:"Limits"`
 	// MaxRequestBytes is the largest encoded batch. 1 KiB to 1 GiB.
-	MaxRequestBytes Size `name:"max-request-bytes" env:"VALKEYBATCH_MAX_REQUEST_BYTES" default:"128MiB" placeholder:"SIZE" help:"Largest batch, encoded." group:"Limits"`
+	MaxRequestBytes Size `name:"max-request-bytes" env:"VALKEYBATCH_MAX_REQUEST_BYTES" default:"128MiB" min:"1KiB" max:"1GiB" placeholder:"SIZE" help:"Largest batch, encoded." group:"Limits"`
 	// MaxReplyBytes is the most reply bytes of one batch, as Valkey sends them. 1 KiB to 1 GiB.
-	MaxReplyBytes Size `name:"max-reply-bytes" env:"VALKEYBATCH_MAX_REPLY_BYTES" default:"128MiB" placeholder:"SIZE" help:"Most reply bytes of one batch." group:"Limits"`
+	MaxReplyBytes Size `name:"max-reply-bytes" env:"VALKEYBATCH_MAX_REPLY_BYTES" default:"128MiB" min:"1KiB" max:"1GiB" placeholder:"SIZE" help:"Most reply bytes of one batch." group:"Limits"`
 	// MaxReplyDepth is how deep a reply may be nested. 1 to 128. The default keeps the deepest
 	// reply within what most Protocol Buffers decoders accept by default: 100 levels, of which
 	// an array takes two (Value, ArrayValue) and a map three (Value, MapValue, Entry).
-	MaxReplyDepth int `name:"max-reply-depth" env:"VALKEYBATCH_MAX_REPLY_DEPTH" default:"32" placeholder:"N" help:"How deep a reply may be nested. Generated clients with Protocol Buffers' usual limit of 100 levels read 48 arrays in each other, but only 32 maps." group:"Limits"`
+	MaxReplyDepth int `name:"max-reply-depth" env:"VALKEYBATCH_MAX_REPLY_DEPTH" default:"32" min:"1" max:"128" placeholder:"N" help:"How deep a reply may be nested. Generated clients with Protocol Buffers' usual limit of 100 levels read 48 arrays in each other, but only 32 maps." group:"Limits"`
 	// MaxInFlightBatches is the most batches carried out at once. 1 to 1,000,000.
-	MaxInFlightBatches int `name:"max-in-flight-batches" env:"VALKEYBATCH_MAX_IN_FLIGHT_BATCHES" default:"1024" placeholder:"N" help:"Most batches carried out at once; more are refused." group:"Limits"`
+	MaxInFlightBatches int `name:"max-in-flight-batches" env:"VALKEYBATCH_MAX_IN_FLIGHT_BATCHES" default:"1024" min:"1" max:"1000000" placeholder:"N" help:"Most batches carried out at once; more are refused." group:"Limits"`
 	// MaxStreamBatches is the most batches of one stream carried out at once. 1 to 1,000,000.
-	MaxStreamBatches int `name:"max-stream-batches" env:"VALKEYBATCH_MAX_STREAM_BATCHES" default:"256" placeholder:"N" help:"Most batches of one stream carried out at once; further ones wait." group:"Limits"`
+	MaxStreamBatches int `name:"max-stream-batches" env:"VALKEYBATCH_MAX_STREAM_BATCHES" default:"256" min:"1" max:"1000000" placeholder:"N" help:"Most batches of one stream carried out at once; further ones wait." group:"Limits"`
 	// MaxStreamStall is how long the caller of a stream may leave an answer unread before the
 	// stream is ended. 1 s to 1 h.
-	MaxStreamStall time.Duration `name:"max-stream-stall" env:"VALKEYBATCH_MAX_STREAM_STALL" default:"30s" placeholder:"DURATION" help:"How long a stream's caller may leave an answer unread before the stream is ended." group:"Limits"`
+	MaxStreamStall time.Duration `name:"max-stream-stall" env:"VALKEYBATCH_MAX_STREAM_STALL" default:"30s" min:"1s" max:"1h" placeholder:"DURATION" help:"How long a stream's caller may leave an answer unread before the stream is ended." group:"Limits"`
 	// MaxInFlightBytes is the most request bytes of those. A batch counts as its encoded bytes,
 	// or as 256 bytes for each command and 64 for each argument where that is more: what small
 	// commands take in memory. One that counts as more than this is carried out alone.
 	// MaxRequestBytes to 1 TiB.
-	MaxInFlightBytes Size `name:"max-in-flight-bytes" env:"VALKEYBATCH_MAX_IN_FLIGHT_BYTES" default:"1GiB" placeholder:"SIZE" help:"Most request bytes of the batches carried out at once; more are refused. Commands count as 256 bytes at least, and 64 for each argument." group:"Limits"`
+	MaxInFlightBytes Size `name:"max-in-flight-bytes" env:"VALKEYBATCH_MAX_IN_FLIGHT_BYTES" default:"1GiB" min:"max-request-bytes" max:"1TiB" placeholder:"SIZE" help:"Most request bytes of the batches carried out at once; more are refused. Commands count as 256 bytes at least, and 64 for each argument." group:"Limits"`
 	// MaxInFlightReplyBytes is the most reply bytes, as Valkey sends them, that all batches
 	// together hold until their responses are sent; a batch whose replies go beyond fails.
 	// MaxReplyBytes to 1 TiB.
-	MaxInFlightReplyBytes Size `name:"max-in-flight-reply-bytes" env:"VALKEYBATCH_MAX_IN_FLIGHT_REPLY_BYTES" default:"2GiB" placeholder:"SIZE" help:"Most reply bytes of all batches at once; batches that go beyond fail." group:"Limits"`
+	MaxInFlightReplyBytes Size `name:"max-in-flight-reply-bytes" env:"VALKEYBATCH_MAX_IN_FLIGHT_REPLY_BYTES" default:"2GiB" min:"max-reply-bytes" max:"1TiB" placeholder:"SIZE" help:"Most reply bytes of all batches at once; batches that go beyond fail." group:"Limits"`
 	// MaxRedirects is how often one command follows MOVED or ASK. 1 to 100.
-	MaxRedirects int `name:"max-redirects" env:"VALKEYBATCH_MAX_REDIRECTS" default:"16" placeholder:"N" help:"How often one command follows redirects." group:"Limits"`
+	MaxRedirects int `name:"max-redirects" env:"VALKEYBATCH_MAX_REDIRECTS" default:"16" min:"1" max:"100" placeholder:"N" help:"How often one command follows redirects." group:"Limits"`
 }
 
 // Embedded reports whether no deployment is named, and so the embedded store is used.

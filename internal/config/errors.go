@@ -32,15 +32,15 @@ func wrong(key, format string, args ...any) error {
 	return &SettingError{Key: key, Err: fmt.Errorf(format, args...)}
 }
 
-// located returns err with the sources put into the SettingErrors that it joins.
-func located(err error, sources map[string]string) error {
+// located returns err with their sources put into the SettingErrors that it joins.
+func located(err error, origins map[string]origin) error {
 	switch e := err.(type) {
 	case *SettingError:
-		return &SettingError{Key: e.Key, Source: sources[e.Key], Err: e.Err}
+		return &SettingError{Key: e.Key, Source: origins[e.Key].source, Err: e.Err}
 	case interface{ Unwrap() []error }:
 		out := make([]error, 0, len(e.Unwrap()))
 		for _, part := range e.Unwrap() {
-			out = append(out, located(part, sources))
+			out = append(out, located(part, origins))
 		}
 		return errors.Join(out...)
 	}

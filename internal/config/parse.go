@@ -19,6 +19,9 @@ type Command struct {
 	// UnknownEnvironment are, with Serve, the environment variables that begin with
 	// VALKEYBATCH_ and mean nothing, sorted; those that Kubernetes sets are not among them.
 	UnknownEnvironment []string
+	// Effective is set, with Serve, when the settings are to be printed instead: all of them as
+	// a YAML file, see --print-config.
+	Effective string
 	// Healthcheck is set when a running server's health is asked for.
 	Healthcheck *Healthcheck
 }
@@ -36,6 +39,7 @@ type Healthcheck struct {
 // cli is the command line. Settings without a command's name are those of serve.
 type cli struct {
 	Version     kong.VersionFlag `name:"version" help:"Print the version and exit."`
+	PrintConfig bool             `name:"print-config" help:"Print the settings as they take effect, as a YAML file that says where each is from and leaves secrets out, and exit."`
 	Serve       Config           `cmd:"" default:"withargs" help:"Serve batches of Valkey commands over gRPC. This is the default command; the other is healthcheck."`
 	Healthcheck Healthcheck      `cmd:"" help:"Ask a running server for its health: exit code 0 if it is serving, 1 if not."`
 }
@@ -73,11 +77,16 @@ func Parse(args []string, version string, streams Streams) (*Command, error) {
 	}
 	config := &out.cli.Serve
 	config.normalize()
+	effective := ""
+	if out.cli.PrintConfig {
+		// Checking reads files into settings, and what they hold is nobody's to see.
+		effective = config.effective(out.origins)
+	}
 	unknown := unknownEnvironment(out.app, os.Environ())
-	if err := errors.Join(config.checkUnknownEnvironment(unknown), located(config.Check(), out.sources)); err != nil {
+	if err := errors.Join(config.checkUnknownEnvironment(unknown), located(config.Check(), out.origins)); err != nil {
 		return nil, err
 	}
-	return &Command{Serve: config, UnknownEnvironment: unknown}, nil
+	return &Command{Serve: config, UnknownEnvironment: unknown, Effective: effective}, nil
 }
 
 // parsed is a command line that has been read, with the environment and the file.
@@ -85,7 +94,7 @@ type parsed struct {
 	cli     cli
 	command string // the command's name and what follows it
 	app     *kong.Application
-	sources map[string]string // see sourcesOf
+	origins map[string]origin // see originsOf
 }
 
 // parse reads the command line and the environment, and what the file adds to them; nil: none.
@@ -119,7 +128,7 @@ func parse(args []string, version string, streams Streams, values *file) (*parse
 		}
 		return nil, err
 	}
-	out.command, out.app, out.sources = context.Command(), parser.Model, sourcesOf(parser.Model, args, values)
+	out.command, out.app, out.origins = context.Command(), parser.Model, originsOf(parser.Model, args, values)
 	return &out, nil
 }
 
@@ -145,6 +154,8 @@ func (c *Config) normalize() {
 				kept = append(kept, element)
 			}
 		}
-		*list = kept
+		if *list = kept; len(kept) == 0 {
+			*list = nil
+		}
 	}
 }

@@ -20,20 +20,44 @@ func commandFlags(app *kong.Application) []*kong.Flag {
 	return flags
 }
 
-// sourcesOf tells where each value that is neither a flag's nor a default comes from: by the
-// setting's name, the environment variable or the file that holds it.
-func sourcesOf(app *kong.Application, args []string, values *file) map[string]string {
-	sources := make(map[string]string)
+// origin is where a value is from.
+type origin struct {
+	// flag says that the command line holds it, byDefault that nothing does.
+	flag, byDefault bool
+	// source is the environment variable or the file that holds it.
+	source string
+}
+
+// String says where the value is from.
+func (o origin) String() string {
+	switch {
+	case o.byDefault:
+		return "default"
+	case o.flag:
+		return "command line"
+	default:
+		return o.source
+	}
+}
+
+// originsOf tells where each setting's value is from, by the setting's name.
+func originsOf(app *kong.Application, args []string, values *file) map[string]origin {
+	origins := make(map[string]origin)
 	for _, flag := range commandFlags(app) {
-		if env, _, ok := fromEnvironment(flag); onCommandLine(flag, args) {
-			continue
-		} else if ok {
-			sources[flag.Name] = env
-		} else if _, ok := values.value(flag.Name); ok {
-			sources[flag.Name] = values.path
+		env, _, inEnvironment := fromEnvironment(flag)
+		_, inFile := values.value(flag.Name)
+		switch {
+		case onCommandLine(flag, args):
+			origins[flag.Name] = origin{flag: true}
+		case inEnvironment:
+			origins[flag.Name] = origin{source: env}
+		case inFile:
+			origins[flag.Name] = origin{source: values.path}
+		default:
+			origins[flag.Name] = origin{byDefault: true}
 		}
 	}
-	return sources
+	return origins
 }
 
 // misplaced returns the error of the first value of the environment or the file that its

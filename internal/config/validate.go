@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -11,46 +10,22 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // Check validates every setting and returns all that is wrong, joined: [*SettingError]s with
 // the setting's name, its value and what is allowed. It reads the password file into the password.
 func (c *Config) Check() error {
-	l, v := &c.Limits, &c.Valkey
+	v := &c.Valkey
 	errs := []error{
 		c.checkListen(),
-		inRange("drain-delay", c.DrainDelay, 0, 10*time.Minute),
-		inRange("drain-timeout", c.DrainTimeout, 0, time.Hour),
 		v.checkSeeds(),
 		v.checkUnused(),
 		v.checkPassword(),
 		v.checkTLS(),
 		checkName("client-name", v.ClientName),
-		inRange("topology-refresh", v.TopologyRefresh, time.Second, time.Hour),
-		inRange("max-timeout", l.MaxTimeout, time.Millisecond, 24*time.Hour),
-		inRange("default-timeout", l.DefaultTimeout, time.Millisecond, max(l.MaxTimeout, time.Millisecond)),
-		inRange("max-commands", l.MaxCommands, 1, 10_000_000),
-		inRange("max-arguments", l.MaxArguments, 1, 100_000_000),
-		inRange("max-request-bytes", l.MaxRequestBytes, KiB, GiB),
-		inRange("max-reply-bytes", l.MaxReplyBytes, KiB, GiB),
-		inRange("max-reply-depth", l.MaxReplyDepth, 1, 128),
-		inRange("max-in-flight-batches", l.MaxInFlightBatches, 1, 1_000_000),
-		inRange("max-stream-batches", l.MaxStreamBatches, 1, 1_000_000),
-		inRange("max-stream-stall", l.MaxStreamStall, time.Second, time.Hour),
-		inRange("max-in-flight-bytes", l.MaxInFlightBytes, max(l.MaxRequestBytes, KiB), TiB),
-		inRange("max-in-flight-reply-bytes", l.MaxInFlightReplyBytes, max(l.MaxReplyBytes, KiB), TiB),
-		inRange("max-redirects", l.MaxRedirects, 1, 100),
+		checkRanges(c),
 	}
 	return errors.Join(errs...)
-}
-
-// inRange checks a figure.
-func inRange[T cmp.Ordered](key string, value, least, most T) error {
-	if value < least || value > most {
-		return wrong(key, "%v is out of range: %v to %v are allowed", value, least, most)
-	}
-	return nil
 }
 
 // UnixScheme begins the addresses of unix sockets; the socket's path follows.
