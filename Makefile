@@ -28,6 +28,9 @@ RACE    := $(if $(shell command -v $$($(GO) env CC) 2>/dev/null),-race)
 # So does the benchmark's module, for a peer that is linked with C; it is left out where there is none.
 BENCH   := $(if $(RACE),bench)
 
+# What is given back to a pool is overwritten in tests, so that its use after that shows.
+POISON  := -tags poison
+
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,16 +51,16 @@ build: ## Build the static server binary, bin/valkeybatch-server
 .PHONY: test
 test: valkey vet ## Run all tests, with the race detector where there is a C compiler
 	@$(if $(RACE),,echo 'No C compiler: the race detector is left out.')
-	$(GO) test $(RACE) -count=1 -timeout $(TIMEOUT) ./...
+	$(GO) test $(RACE) $(POISON) -count=1 -timeout $(TIMEOUT) ./...
 	$(if $(BENCH),cd bench && $(GO) test -count=1 ./...)
 
 .PHONY: test-unit
 test-unit: ## Run the tests that need no server installed
-	$(GO) test -timeout $(TIMEOUT) $$(scripts/packages-without-servers.sh)
+	$(GO) test $(POISON) -timeout $(TIMEOUT) $$(scripts/packages-without-servers.sh)
 
 .PHONY: race
 race: valkey ## Run all tests with the race detector
-	$(GO) test -race -count=1 -timeout $(TIMEOUT) ./...
+	$(GO) test -race $(POISON) -count=1 -timeout $(TIMEOUT) ./...
 
 .PHONY: test-examples
 test-examples: valkey ## Build and run the examples in all languages, or in LANGS, against a cluster
@@ -90,11 +93,13 @@ vet: ## Check the formatting and go vet
 	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l bench cmd examples/*.go examples/go gen internal scripts test); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w):" >&2; echo "$$unformatted" >&2; exit 1; fi
 	$(GO) vet -tags examples ./...
+	$(GO) vet $(POISON) ./internal/poison
 	$(if $(BENCH),cd bench && $(GO) vet ./...)
 
 .PHONY: lint
 lint: vet ## Check formatting, go vet, staticcheck, the contract, and that generated code is up to date
 	$(TOOL) staticcheck -tags examples ./...
+	$(TOOL) staticcheck $(POISON) ./internal/poison
 	$(if $(BENCH),cd bench && $(GO) tool -modfile=../tools/go.mod staticcheck ./...)
 	$(TOOL) buf lint
 	scripts/check-breaking.sh

@@ -6,13 +6,12 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"github.com/valkeybatch/valkeybatch/internal/leaktest"
 	"github.com/valkeybatch/valkeybatch/internal/slotmap"
 	"github.com/valkeybatch/valkeybatch/internal/valkeytest/local"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // within is the time anything in these tests may take.
 func within(t *testing.T) context.Context {

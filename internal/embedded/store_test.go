@@ -13,12 +13,12 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2/server"
-	"go.uber.org/goleak"
 
+	"github.com/valkeybatch/valkeybatch/internal/leaktest"
 	"github.com/valkeybatch/valkeybatch/internal/resp"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // client speaks RESP3 to a store.
 type client struct {

@@ -2,6 +2,7 @@ package executor
 
 import (
 	"github.com/valkeybatch/valkeybatch/internal/node"
+	"github.com/valkeybatch/valkeybatch/internal/poison"
 	"github.com/valkeybatch/valkeybatch/internal/resp"
 )
 
@@ -33,7 +34,8 @@ type Results struct {
 	// when the frames, and what was made of them, are no longer needed.
 	Budget *node.Budget
 
-	list *[]Result // what Results came from
+	guard poison.Guard
+	list  *[]Result // what Results came from
 }
 
 // Result is what came of one command: exactly one of Frame and Err is set.

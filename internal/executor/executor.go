@@ -98,7 +98,7 @@ func (e *Executor) Execute(ctx context.Context, b Batch, o options.Options) (*Re
 	}
 	within := &deadlineContext{Context: ctx, deadline: deadline}
 	defer within.stop()
-	s := scratches.Get().(*scratch)
+	s := takeScratch()
 	r := &s.run
 	*r = run{
 		Executor: e,

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/valkeybatch/valkeybatch/internal/poison"
 	"github.com/valkeybatch/valkeybatch/internal/resp"
 )
 
@@ -16,6 +17,7 @@ const LargeArg = 16<<10 + 1
 // Batch is one sub-batch: commands written back to back on one connection, and what came of
 // each. It is filled by one goroutine, carried out by one Node.Do, and read after that.
 type Batch struct {
+	guard poison.Guard
 	buf   []byte
 	large []largeArg
 	// ends[i] is the offset in the encoded stream at which command i ends.
@@ -53,6 +55,9 @@ type largeArg struct {
 // batches recycles sub-batches of which everything is known and written.
 var batches = sync.Pool{New: func() any { return new(Batch) }}
 
+// batchKind is not strict: a sub-batch need not be released.
+var batchKind = poison.NewKind("sub-batches", false)
+
 // maxPooledBytes and maxPooledCommands are the largest sub-batch whose memory is worth keeping.
 const (
 	maxPooledBytes    = 8 << 20
@@ -63,6 +68,7 @@ const (
 // with other sub-batches; nil for no bound.
 func NewBatch(commands int, budget *Budget) *Batch {
 	b := batches.Get().(*Batch)
+	b.guard.Take(batchKind)
 	b.budget = budget
 	if cap(b.ends) < commands {
 		b.ends = make([]int, 0, commands)
@@ -75,10 +81,13 @@ func NewBatch(commands int, budget *Budget) *Batch {
 func (b *Batch) Release() {
 	if b.err != nil || b.got != len(b.ends) || b.written.Load() != int64(b.size) ||
 		cap(b.buf) > maxPooledBytes || cap(b.ends) > maxPooledCommands {
+		b.guard.Leave()
 		return
 	}
+	b.guard.Give()
 	clear(b.replies)
 	clear(b.large)
+	b.poison()
 	b.buf, b.large, b.ends, b.replies = b.buf[:0], b.large[:0], b.ends[:0], b.replies[:0]
 	b.size, b.count, b.restores, b.budget = 0, 0, false, nil
 	b.next, b.prev, b.taken, b.settled, b.round = nil, nil, false, false, nil
@@ -86,6 +95,16 @@ func (b *Batch) Release() {
 	b.answered.Store(0)
 	b.got, b.sent = 0, 0
 	batches.Put(b)
+}
+
+// poison spoils the memory of a sub-batch that is being released.
+func (b *Batch) poison() {
+	poison.Bytes(b.buf)
+	if poison.On {
+		poison.Fill(b.ends, -1)
+		poison.Fill(b.large, largeArg{arg: []byte("used after its release")})
+		poison.Fill(b.replies, resp.Frame("-POISONED used after its release\r\n"))
+	}
 }
 
 // join makes r the one that waits for the sub-batch.
@@ -116,6 +135,7 @@ func (b *Batch) wait(ctx context.Context) error {
 // Add encodes one more command. Arguments of LargeArg bytes and more are not copied: they must
 // stay unchanged even after Do, for as long as the connection may still write them.
 func (b *Batch) Add(args [][]byte) {
+	b.guard.Check()
 	b.count++
 	before := len(b.buf)
 	b.buf = resp.AppendArrayHeader(b.buf, len(args))
@@ -157,6 +177,7 @@ func (b *Batch) Bytes() int { return b.size }
 // transaction it is the reply at queue time: "+QUEUED" or an error. An index out of range is
 // NotSent. The frame stays valid; it pins the read buffer that it is a slice of.
 func (b *Batch) Reply(i int) (resp.Frame, State) {
+	b.guard.Check()
 	if i < 0 || i >= b.count {
 		return nil, NotSent
 	}
@@ -175,6 +196,7 @@ func (b *Batch) reply(i int) (resp.Frame, State) {
 
 // Exec returns EXEC's reply after an Atomic Do, empty if there is none.
 func (b *Batch) Exec() resp.Frame {
+	b.guard.Check()
 	f, _ := b.reply(b.count)
 	return f
 }
@@ -182,6 +204,7 @@ func (b *Batch) Exec() resp.Frame {
 // ExecState returns what is known of EXEC after an Atomic Do. Only when it is not NotSent can
 // the transaction have had effects.
 func (b *Batch) ExecState() State {
+	b.guard.Check()
 	_, s := b.reply(b.count)
 	return s
 }
@@ -190,7 +213,10 @@ func (b *Batch) ExecState() State {
 // *LimitError, a *MultiRefusedError, or wraps the context's error. After an Atomic Do it is a
 // *ConnectionError of OpProtocol, too, when the replies are not those of a transaction: EXEC's
 // reply is to be believed only when Err is nil.
-func (b *Batch) Err() error { return b.err }
+func (b *Batch) Err() error {
+	b.guard.Check()
+	return b.err
+}
 
 // refuse settles a batch of which nothing was sent.
 func (b *Batch) refuse(err error) { b.err = err }
@@ -198,6 +224,7 @@ func (b *Batch) refuse(err error) { b.err = err }
 // Held reports, after Do, whether a connection may still read arguments of the sub-batch from
 // where they are.
 func (b *Batch) Held() bool {
+	b.guard.Check()
 	if len(b.large) == 0 {
 		return false
 	}

@@ -1,6 +1,10 @@
 package server
 
-import "google.golang.org/grpc/mem"
+import (
+	"google.golang.org/grpc/mem"
+
+	"github.com/valkeybatch/valkeybatch/internal/poison"
+)
 
 // frameBytes is the length of the longest HTTP/2 frame that gRPC receives. A long message
 // arrives in pieces of this length, each in a buffer of the server's pool.
@@ -8,6 +12,9 @@ const frameBytes = 16 << 10
 
 // maxFrames is how many buffers for frames are kept for the next messages: 8 MiB.
 const maxFrames = 512
+
+// frameKind is not strict: gRPC drops what it has received of calls that are given up.
+var frameKind = poison.NewKind("frames' buffers", false)
 
 // framePool is gRPC's own pool, except that it keeps no more than maxFrames of the buffers that
 // frames are received in. One message of 100 MB would otherwise leave 100 MB of them behind, and

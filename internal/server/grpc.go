@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/valkeybatch/valkeybatch/internal/config"
+	"github.com/valkeybatch/valkeybatch/internal/poison"
 	"github.com/valkeybatch/valkeybatch/internal/service"
 	"github.com/valkeybatch/valkeybatch/internal/wire"
 )
@@ -50,7 +51,7 @@ func newGRPC(cfg *config.Config, logger *slog.Logger, batch grpc.UnaryServerInte
 	return grpc.NewServer(
 		// Batches are handed over as bytes: they are measured and admitted before they are decoded.
 		grpc.ForceServerCodecV2(wire.Codec()),
-		experimental.BufferPool(newFramePool()),
+		experimental.BufferPool(poison.Buffers(frameKind, newFramePool())),
 		grpc.NumStreamWorkers(callWorkers),
 		grpc.InitialWindowSize(streamWindow),
 		grpc.InitialConnWindowSize(connWindow),

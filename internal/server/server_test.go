@@ -206,7 +206,9 @@ func (defective) ExecuteBatch(context.Context, *wire.Request) (*wire.Response, e
 }
 
 func (d defective) StreamBatches(_ grpc.ServerStream, execute service.ExecuteFunc) error {
-	_, err := execute(context.Background(), wire.NewRequest(nil))
+	req := wire.NewRequest(nil)
+	defer req.Release()
+	_, err := execute(context.Background(), req)
 	return err
 }
 

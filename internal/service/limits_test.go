@@ -151,6 +151,7 @@ func TestWeight(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			req := wire.NewRequest(encoded)
+			defer req.Release()
 			size, err := req.Measure()
 			if err != nil {
 				t.Fatal(err)

@@ -218,7 +218,9 @@ func TestFieldOfTextArguments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	batch, err := wire.NewRequest(encoded).Decode()
+	req := wire.NewRequest(encoded)
+	defer req.Release()
+	batch, err := req.Decode()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/valkeybatch/valkeybatch/internal/leaktest"
 )
 
 // shared is what all tests of one process use together; Main ends it.
@@ -64,10 +66,10 @@ func getShared[T any](t testing.TB, l *lazy[T], start func() (T, error)) T {
 }
 
 // Main is the whole of a package's TestMain: it runs the tests, ends the shared servers, and
-// fails the package when goroutines are left over. It does not return.
+// fails the package when goroutines are left over, or things taken from a pool. It does not return.
 func Main(m *testing.M, opts ...goleak.Option) {
 	shared.main.Store(true)
-	goleak.VerifyTestMain(endingShared{m}, opts...)
+	leaktest.Main(endingShared{m}, opts...)
 }
 
 // LeakOptions make goleak overlook what the shared servers keep running, for a test that

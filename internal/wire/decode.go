@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/valkeybatch/valkeybatch/internal/options"
+	"github.com/valkeybatch/valkeybatch/internal/poison"
 )
 
 // Batch is a decoded request: the domain's form of it.
@@ -43,6 +44,12 @@ func (b *Batch) reset(size Size) {
 func (b *Batch) forget() {
 	clear(b.Commands)
 	clear(b.args)
+	if poison.On {
+		spoilt := []byte("used after its release")
+		poison.Fill(b.Commands, [][]byte{spoilt})
+		poison.Fill(b.args, spoilt)
+		poison.Fill(b.texts, 0xDBDB)
+	}
 	b.Commands, b.args, b.FormError, b.Options = b.Commands[:0], b.args[:0], nil, options.Input{}
 }
 

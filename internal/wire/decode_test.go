@@ -124,7 +124,9 @@ func TestDecodeNamesTheField(t *testing.T) {
 		"random": {inRoute(lengthDelimited(nil, routeRandom, []byte{8})), ReasonMalformed, "cluster_options.route.random"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := NewRequest(test.b).Decode()
+			r := NewRequest(test.b)
+			defer r.Release()
+			_, err := r.Decode()
 			var wrong *RequestError
 			if !errors.As(err, &wrong) || wrong.Reason != test.reason || wrong.Field != test.field {
 				t.Errorf("got %v", err)

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/valkeybatch/valkeybatch/internal/node"
+	"github.com/valkeybatch/valkeybatch/internal/poison"
 )
 
 // lease is a batch's share of the reply bytes in flight. It ends when the encoded response has
@@ -39,18 +40,26 @@ func (l *lease) letGo() {
 // buffers recycles segments of the largest size. Unlike gRPC's own pool it does not clear them.
 var buffers = sync.Pool{New: func() any { b := make([]byte, maxSegment); return &b }}
 
+// segmentKind is not strict: gRPC drops what a lost connection was to have sent.
+var segmentKind = poison.NewKind("segments of responses", false)
+
 // Get implements mem.BufferPool.
 func (l *lease) Get(n int) *[]byte {
 	l.out.Add(1)
+	var b *[]byte
 	if n == maxSegment {
-		return buffers.Get().(*[]byte)
+		b = buffers.Get().(*[]byte)
+	} else {
+		own := make([]byte, n)
+		b = &own
 	}
-	b := make([]byte, n)
-	return &b
+	segmentKind.Took(*b)
+	return b
 }
 
 // Put implements mem.BufferPool.
 func (l *lease) Put(b *[]byte) {
+	segmentKind.Gave(*b)
 	if cap(*b) == maxSegment {
 		*b = (*b)[:maxSegment]
 		buffers.Put(b)

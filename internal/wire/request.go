@@ -6,12 +6,15 @@ import (
 	"sync/atomic"
 
 	"google.golang.org/grpc/mem"
+
+	"github.com/valkeybatch/valkeybatch/internal/poison"
 )
 
 // Request is an ExecuteBatchRequest as it came: its bytes, not decoded. Decoding waits until
 // the request is measured and admitted. A Request is for one call and not safe for concurrent
 // use.
 type Request struct {
+	guard   poison.Guard
 	buffer  mem.Buffer // owns encoded; nil when nobody needs it back
 	encoded []byte
 	kept    bool // encoded may be read after Release
@@ -28,6 +31,13 @@ type Request struct {
 
 var requests = sync.Pool{New: func() any { return new(Request) }}
 
+// What requests are made of.
+var (
+	requestKind = poison.NewKind("requests", true)
+	messageKind = poison.NewKind("messages' buffers", false) // of a message that is kept: dropped
+	messagePool = poison.Buffers(messageKind, mem.DefaultBufferPool())
+)
+
 // maxScratch is how many arguments a request may have had whose memory is worth keeping.
 const maxScratch = 256 << 10
 
@@ -37,7 +47,11 @@ const maxScratch = 256 << 10
 const maxPooled = 16 << 20
 
 // GetRequest returns a request for a codec to fill. It ends with Release.
-func GetRequest() *Request { return requests.Get().(*Request) }
+func GetRequest() *Request {
+	r := requests.Get().(*Request)
+	r.guard.Take(requestKind)
+	return r
+}
 
 // NewRequest returns the request that is encoded in these bytes. It keeps them, unchanged,
 // until Release.
@@ -49,6 +63,7 @@ func NewRequest(encoded []byte) *Request {
 
 // Measure returns what the request asks for. Its error is a [*RequestError].
 func (r *Request) Measure() (Size, error) {
+	r.guard.Check()
 	if !r.measured {
 		r.size, r.err = Measure(r.encoded)
 		r.measured = true
@@ -71,10 +86,14 @@ func (r *Request) Decode() (*Batch, error) {
 
 // Keep leaves the request's bytes to the garbage collector instead of giving them back with
 // Release, because a connection may still read arguments from them.
-func (r *Request) Keep() { r.kept = true }
+func (r *Request) Keep() {
+	r.guard.Check()
+	r.kept = true
+}
 
 // Release ends the request. Nothing of it is valid afterwards.
 func (r *Request) Release() {
+	r.guard.Give()
 	if r.buffer != nil && !r.kept {
 		r.buffer.Free()
 	}
@@ -86,7 +105,7 @@ func (r *Request) Release() {
 		r.batch = Batch{}
 	}
 	r.batch.forget()
-	*r = Request{batch: r.batch}
+	*r = Request{guard: r.guard, batch: r.batch}
 	requests.Put(r)
 	if huge > 0 {
 		collect(int64(huge))
@@ -122,7 +141,7 @@ func (r *Request) receive(data mem.BufferSlice) {
 		data.CopyTo(b)
 		r.buffer = mem.SliceBuffer(b)
 	} else {
-		r.buffer = data.MaterializeToBuffer(mem.DefaultBufferPool())
+		r.buffer = data.MaterializeToBuffer(messagePool)
 	}
 	r.encoded = r.buffer.ReadOnlyData()
 }

@@ -93,6 +93,7 @@ func hold(t testing.TB, commands []*valkeybatchv1.Command, results *executor.Res
 func batchOf(t testing.TB, commands []*valkeybatchv1.Command) *Batch {
 	t.Helper()
 	r := NewRequest(encode(t, &valkeybatchv1.ExecuteBatchRequest{Batch: &valkeybatchv1.Batch{Commands: commands}}))
+	t.Cleanup(r.Release)
 	batch, err := r.Decode()
 	if err != nil {
 		t.Fatal(err)

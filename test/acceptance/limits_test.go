@@ -109,7 +109,9 @@ func TestAcceptance127_ArgumentLimit(t *testing.T) {
 	head := delimited(1, slices.Concat(ping, command), huge)
 	encoded := make([]byte, len(head)+huge)
 	copy(encoded, head)
-	_, err := s.ExecuteBatch(context.Background(), wire.NewRequest(encoded))
+	req := wire.NewRequest(encoded)
+	defer req.Release()
+	_, err := s.ExecuteBatch(context.Background(), req)
 	f := failureOf(err)
 	if f.code != codes.ResourceExhausted {
 		t.Fatalf("an argument of %d bytes: %s", huge, describe(err))

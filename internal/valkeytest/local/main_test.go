@@ -6,7 +6,7 @@ import (
 	"os"
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/valkeybatch/valkeybatch/internal/leaktest"
 )
 
 // orphanVariable makes the test binary a process that starts a server, tells its id and
@@ -23,5 +23,5 @@ func TestMain(m *testing.M) {
 		fmt.Println(s.PID(), s.Dir())
 		select {}
 	}
-	goleak.VerifyTestMain(m)
+	leaktest.Main(m)
 }
