@@ -14,7 +14,8 @@ targets=$(grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' cmd internal
   sed -E 's|/[^/]+:func | |' | sort -u)
 [ -n "$targets" ] || { echo "fuzz: no targets found" >&2; exit 1; }
 
-fuzz() { go test -run '^$' -fuzz "^$2\$" -fuzztime "$time" "./$1" 2>&1 | tee "$output"; }
+# Built so that memory which is used after it was given back shows (internal/poison).
+fuzz() { go test -tags poison -run '^$' -fuzz "^$2\$" -fuzztime "$time" "./$1" 2>&1 | tee "$output"; }
 
 while read -r dir name; do
   echo "== $dir $name"
