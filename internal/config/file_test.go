@@ -38,11 +38,3 @@ client-name:
 	}
 	mustLoad(t, "--config", write(t, "empty.yaml", ""))
 }
-
-func FuzzFile(f *testing.F) {
-	f.Add([]byte("listen: [a, b]\nmax-commands: 1\n"))
-	f.Add([]byte("a: &x [b]\nc: *x\n"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		_, _ = parseFile("fuzz", data)
-	})
-}
