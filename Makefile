@@ -97,10 +97,11 @@ vet: ## Check the formatting and go vet
 	$(if $(BENCH),cd bench && $(GO) vet ./...)
 
 .PHONY: lint
-lint: vet ## Check formatting, go vet, staticcheck, the contract, and that generated code is up to date
+lint: vet ## Check formatting, go vet, staticcheck, known vulnerabilities, the contract, and that generated code is up to date
 	$(TOOL) staticcheck -tags examples ./...
 	$(TOOL) staticcheck $(POISON) ./internal/poison
 	$(if $(BENCH),cd bench && $(GO) tool -modfile=../tools/go.mod staticcheck ./...)
+	scripts/vulncheck.sh . $(BENCH)
 	$(TOOL) buf lint
 	scripts/check-breaking.sh
 	scripts/check-generated.sh
