@@ -66,7 +66,8 @@ func getShared[T any](t testing.TB, l *lazy[T], start func() (T, error)) T {
 }
 
 // Main is the whole of a package's TestMain: it runs the tests, ends the shared servers, and
-// fails the package when goroutines are left over, or things taken from a pool. It does not return.
+// fails the package when goroutines are left over, or things taken from a
+// pool, or connections of the service to the shared servers. It does not return.
 func Main(m *testing.M, opts ...goleak.Option) {
 	shared.main.Store(true)
 	leaktest.Main(endingShared{m}, opts...)
@@ -93,9 +94,12 @@ func (e endingShared) Run() int {
 func endShared() error {
 	var errs []error
 	if s := shared.server.value; s != nil {
-		errs = append(errs, s.node.Close())
+		errs = append(errs, connectionsLeft(s.node.Server), s.node.Close())
 	}
 	if c := shared.cluster.value; c != nil {
+		for _, s := range c.nodes {
+			errs = append(errs, connectionsLeft(s.node.Server))
+		}
 		errs = append(errs, c.cluster.Close())
 	}
 	return errors.Join(errs...)
