@@ -2,7 +2,9 @@ package control
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -117,7 +119,7 @@ func survey[T any](ctx context.Context, c *Client, addrs []string, wanting func(
 			running++
 			go func() {
 				defer c.asking.Done()
-				v, err := ask(ctx, p)
+				v, err := guarded(ctx, p, ask)
 				answers <- answer[T]{addr: p.addr, place: place, v: v, err: err}
 			}()
 		}
@@ -153,6 +155,17 @@ func survey[T any](ctx context.Context, c *Client, addrs []string, wanting func(
 		}
 	}
 	return nil
+}
+
+// guarded asks a node. A defect in the reading of its answer costs that answer, not the process.
+func guarded[T any](ctx context.Context, p *peer, ask func(context.Context, *peer) (T, error)) (v T, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			p.config.Logger.Error("reading a node's answer met a defect", "node", p.addr, "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			err = fmt.Errorf("reading the answer met a defect: %v", cause)
+		}
+	}()
+	return ask(ctx, p)
 }
 
 // enter returns the peer of an address and counts a goroutine that is about to ask.

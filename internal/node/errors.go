@@ -13,6 +13,9 @@ var ErrClosed = errors.New("the node's connections are closed")
 // errLost stands for a connection that ended without a reason given.
 var errLost = errors.New("connection closed by the server")
 
+// errDefect stands for a defect of this program that was met while replies were read.
+var errDefect = errors.New("reading the replies met a defect of the service")
+
 // errNoAnswer stands for a handshake that took too long.
 var errNoAnswer = errors.New("no answer in time")
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 
 	"github.com/valkeybatch/valkeybatch/internal/resp"
 )
@@ -24,6 +25,8 @@ type reader struct {
 	skip  bool   // the frame being received is dropped
 	drain int64  // bytes that were dropped since cur was given up
 	pos   int    // of the bytes not scanned yet in chunk
+
+	locked bool // the connection is, by the reader
 }
 
 // readLoop reads until the connection ends.
@@ -50,10 +53,8 @@ func (r *reader) run() error {
 		if n > 0 {
 			r.chunk.filled(n)
 			r.c.heard.Store(clock())
-			err := r.take()
-			r.publish()
-			if err != nil {
-				return &ConnectionError{Addr: r.c.addr, Op: OpProtocol, Err: err}
+			if err := r.guarded(); err != nil {
+				return err
 			}
 		}
 		if err != nil {
@@ -63,6 +64,39 @@ func (r *reader) run() error {
 			return failed(r.c.addr, OpLost, err)
 		}
 	}
+}
+
+// guarded hands out the replies in what was read. A defect in that ends the connection and not
+// the process, for all of what nodes send passes here; but for one met under the connection's
+// lock, behind which nobody could go on.
+func (r *reader) guarded() (failure error) {
+	defer func() {
+		if v := recover(); v != nil {
+			if r.locked {
+				panic(v)
+			}
+			r.c.cfg.Logger.Error("reading replies met a defect; the connection was closed",
+				"node", r.c.addr, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			failure = &ConnectionError{Addr: r.c.addr, Op: OpLost, Err: errDefect}
+		}
+	}()
+	err := r.take()
+	r.publish()
+	if err != nil {
+		return &ConnectionError{Addr: r.c.addr, Op: OpProtocol, Err: err}
+	}
+	return nil
+}
+
+// lock and unlock lock the connection for a step that hands over replies.
+func (r *reader) lock() {
+	r.c.mu.Lock()
+	r.locked = true
+}
+
+func (r *reader) unlock() {
+	r.locked = false
+	r.c.mu.Unlock()
 }
 
 // take scans what was read and hands out the replies in it.
@@ -123,11 +157,11 @@ func (r *reader) begin(b []byte) error {
 		return nil
 	}
 	if r.cur == nil {
-		r.c.mu.Lock()
+		r.lock()
 		if head := r.c.head; head != nil && head.taken {
 			r.cur = head
 		}
-		r.c.mu.Unlock()
+		r.unlock()
 		r.got, r.spent, r.drain = 0, 0, 0
 		if r.cur == nil {
 			return &resp.ProtocolError{Reason: fmt.Sprintf("a reply to nothing: type %q, %d bytes so far", b[0], len(b))}
@@ -160,11 +194,11 @@ func (r *reader) end() {
 	b.answered.Store(int64(r.got))
 	c := r.c
 	c.answered.Store(true)
-	c.mu.Lock()
+	r.lock()
 	c.unlink(b)
 	b.settle(r.got, b.size, nil)
 	c.closeDeserted()
-	c.mu.Unlock()
+	r.unlock()
 	r.cur = nil
 }
 
@@ -187,8 +221,7 @@ func (r *reader) limit(err *LimitError) {
 	r.skip = true
 	b.discard.Store(true)
 	b.answered.Store(int64(r.got))
-	r.c.mu.Lock()
-	defer r.c.mu.Unlock()
+	r.lock()
 	if !b.settled {
 		round := b.round
 		round.limited.Store(true) // before it is settled: the waiter may then be gone at once
@@ -199,4 +232,5 @@ func (r *reader) limit(err *LimitError) {
 		r.c.retireLocked()
 		r.c.closeDeserted()
 	}
+	r.unlock()
 }

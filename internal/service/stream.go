@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,6 +50,8 @@ func (s *Service) StreamBatches(stream grpc.ServerStream, execute ExecuteFunc) e
 		jobs:     make(chan *wire.StreamRequest),
 		closed:   make(chan struct{}),
 		drained:  make(chan struct{}, 1),
+		defect:   make(chan struct{}, 1),
+		logger:   s.logger,
 	}
 	stuck := make(chan struct{})
 	b.stall = time.AfterFunc(s.limits.StreamStall, sync.OnceFunc(func() { close(stuck) }))
@@ -56,7 +60,10 @@ func (s *Service) StreamBatches(stream grpc.ServerStream, execute ExecuteFunc) e
 	// RecvMsg cannot be interrupted but by the end of the call, so the receiver is left behind
 	// when the stream ends for another reason, and ends right after it. What it receives then
 	// is not executed.
-	go func() { received <- b.receive() }()
+	go func() {
+		defer b.guard()
+		received <- b.receive()
+	}()
 	var err error
 	select {
 	case err = <-received:
@@ -64,6 +71,9 @@ func (s *Service) StreamBatches(stream grpc.ServerStream, execute ExecuteFunc) e
 	case <-stuck:
 		b.close()
 		return s.stalled()
+	case <-b.defect:
+		b.close()
+		return Internal()
 	case <-s.draining:
 		b.close()
 		err = failure{code: codes.Unavailable, reason: ReasonDraining, retry: retryDraining,
@@ -76,9 +86,16 @@ func (s *Service) StreamBatches(stream grpc.ServerStream, execute ExecuteFunc) e
 	}()
 	select {
 	case <-waited:
+	case <-b.defect:
+		return Internal()
 	case <-stuck:
 		// The sender is let go by the end of the call, and the workers with it.
 		return s.stalled()
+	}
+	select {
+	case <-b.defect: // of the last worker
+		return Internal()
+	default:
 	}
 	if sendErr := b.sendError(); sendErr != nil {
 		return sendErr
@@ -121,6 +138,9 @@ type batchStream struct {
 
 	unsent  atomic.Int64  // bytes of answers that wait to be sent
 	drained chan struct{} // tells that they have become few
+
+	defect chan struct{} // tells that a goroutine of the stream met one
+	logger *slog.Logger
 }
 
 // receive takes requests and has them carried out until the caller has sent all. When as many
@@ -192,6 +212,7 @@ func (b *batchStream) close() {
 // work carries out one batch after the other.
 func (b *batchStream) work(req *wire.StreamRequest) {
 	defer b.running.Done()
+	defer b.guard()
 	for req != nil {
 		b.answer(req)
 		req = b.next()
@@ -217,6 +238,18 @@ func (b *batchStream) next() *wire.StreamRequest {
 		return req
 	case <-b.closed:
 		return nil
+	}
+}
+
+// guard, deferred, makes a defect end the stream and not the process: none of its goroutines is
+// behind the recovery of gRPC's handlers. What executes a batch has its own.
+func (b *batchStream) guard() {
+	if v := recover(); v != nil {
+		b.logger.ErrorContext(b.ctx, "a stream met a defect", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+		select {
+		case b.defect <- struct{}{}:
+		default:
+		}
 	}
 }
 
