@@ -1,6 +1,11 @@
 package node
 
-import "testing"
+import (
+	"bytes"
+	"testing"
+
+	"github.com/valkeybatch/valkeybatch/internal/resp"
+)
 
 // TestLargeFrameIsCopiedLinearly: the bytes of a frame of many small elements are copied a
 // constant number of times, not once per read.
@@ -33,4 +38,44 @@ func TestLargeFrameIsCopiedLinearly(t *testing.T) {
 			t.Errorf("whole %v: the next frames get a buffer of %d bytes", whole, len(c.buf))
 		}
 	}
+}
+
+// FuzzChunk: whatever lengths a node declares, the memory for its replies follows the bytes that
+// have come, and every frame stands in it as it came.
+func FuzzChunk(f *testing.F) {
+	for _, s := range []string{
+		"+OK\r\n:1\r\n", "$2147483647\r\nabc", "*2147483647\r\n*2147483647\r\n", "=2000000000\r\ntxt:", "%1000000\r\n+a\r\n", "|5\r\n>9\r\n", "*1\r\n*1\r\n*1\r\n*1\r\n",
+	} {
+		f.Add([]byte(s), uint16(1))
+		f.Add([]byte(s), uint16(4096))
+	}
+	f.Fuzz(func(t *testing.T, says []byte, piece uint16) {
+		c, scan := chunk{}, resp.Scanner{MaxDepth: 8}
+		begun, came := 0, 0 // in says: the frame's first byte, and what was received
+		for came < len(says) {
+			buf := c.room(scan.Need(), scan.Type() == resp.TypeBulk || scan.Type() == resp.TypeVerbatim)
+			if most := max(maxChunk, maxTrusted, 2*came+minRead); len(c.buf) > most {
+				t.Fatalf("%d bytes for %d that came; no more than %d are expected", len(c.buf), came, most)
+			}
+			n := copy(buf, says[came:min(came+int(piece)+1, len(says))])
+			pos := c.end
+			came += n
+			c.filled(n)
+			for pos < c.end {
+				n, done, err := scan.Scan(c.buf[pos:c.end])
+				if err != nil {
+					return
+				}
+				pos += n
+				if done {
+					got := c.buf[c.start:pos]
+					if want := says[begun : begun+len(got)]; !bytes.Equal(got, want) {
+						t.Fatalf("%q came, %q stands there", want, got)
+					}
+					begun += len(got)
+					c.start = pos
+				}
+			}
+		}
+	})
 }
