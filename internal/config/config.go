@@ -86,18 +86,29 @@ type Limits struct {
 	MaxReplyDepth int `name:"max-reply-depth" env:"VALKEYBATCH_MAX_REPLY_DEPTH" default:"32" min:"1" max:"128" placeholder:"N" help:"How deep a reply may be nested. Generated clients with Protocol Buffers' usual limit of 100 levels read 48 arrays in each other, but only 32 maps." group:"Limits"`
 	// MaxInFlightBatches is the most batches carried out at once. 1 to 1,000,000.
 	MaxInFlightBatches int `name:"max-in-flight-batches" env:"VALKEYBATCH_MAX_IN_FLIGHT_BATCHES" default:"1024" min:"1" max:"1000000" placeholder:"N" help:"Most batches carried out at once; more are refused." group:"Limits"`
+	// MaxBlockingBatches is the most pipelines with blocking commands carried out at once, so that
+	// those who wait leave room for those who do not. 1 to 1,000,000.
+	MaxBlockingBatches int `name:"max-blocking-batches" env:"VALKEYBATCH_MAX_BLOCKING_BATCHES" default:"512" min:"1" max:"1000000" placeholder:"N" help:"Most of those with blocking commands (BLPOP, XREAD BLOCK, WAIT, ...); more are refused." group:"Limits"`
 	// MaxStreamBatches is the most batches of one stream carried out at once. 1 to 1,000,000.
 	MaxStreamBatches int `name:"max-stream-batches" env:"VALKEYBATCH_MAX_STREAM_BATCHES" default:"256" min:"1" max:"1000000" placeholder:"N" help:"Most batches of one stream carried out at once; further ones wait." group:"Limits"`
-	// MaxStreamStall is how long the caller of a stream may leave an answer unread before the
-	// stream is ended. 1 s to 1 h.
-	MaxStreamStall time.Duration `name:"max-stream-stall" env:"VALKEYBATCH_MAX_STREAM_STALL" default:"30s" min:"1s" max:"1h" placeholder:"DURATION" help:"How long a stream's caller may leave an answer unread before the stream is ended." group:"Limits"`
+	// MaxStreamStall is how long a caller may leave an answer unread, or stop within a message that
+	// it sends, before the stream or the call is ended. 1 s to 1 h.
+	MaxStreamStall time.Duration `name:"max-stream-stall" env:"VALKEYBATCH_MAX_STREAM_STALL" default:"30s" min:"1s" max:"1h" placeholder:"DURATION" help:"How long a caller may leave an answer unread, or stop within a message, before the stream or the call is ended." group:"Limits"`
+	// MaxStreams is the most streams open at once, on all connections, those that idle included. As
+	// many calls of their own may wait for their request to arrive. 1 to 10,000,000.
+	MaxStreams int `name:"max-streams" env:"VALKEYBATCH_MAX_STREAMS" default:"20000" min:"1" max:"10000000" placeholder:"N" help:"Most streams open at once, idle ones included; more are refused." group:"Limits"`
+	// MaxConnections is the most connections of callers; one more is told so (GOAWAY) and closed.
+	// 1 to 1,000,000.
+	MaxConnections int `name:"max-connections" env:"VALKEYBATCH_MAX_CONNECTIONS" default:"10000" min:"1" max:"1000000" placeholder:"N" help:"Most connections of callers; more are refused." group:"Limits"`
 	// MaxInFlightBytes is the most request bytes of those. A batch counts as its encoded bytes,
 	// or as 256 bytes for each command and 64 for each argument where that is more: what small
-	// commands take in memory. One that counts as more than this is carried out alone.
+	// commands take in memory. One that counts as more than this is carried out alone. Batches of up
+	// to 64 KiB have an eighth more, and as many bytes again may be on their way in.
 	// MaxRequestBytes to 1 TiB.
 	MaxInFlightBytes Size `name:"max-in-flight-bytes" env:"VALKEYBATCH_MAX_IN_FLIGHT_BYTES" default:"1GiB" min:"max-request-bytes" max:"1TiB" placeholder:"SIZE" help:"Most request bytes of the batches carried out at once; more are refused. Commands count as 256 bytes at least, and 64 for each argument." group:"Limits"`
 	// MaxInFlightReplyBytes is the most reply bytes, as Valkey sends them, that all batches
-	// together hold until their responses are sent; a batch whose replies go beyond fails.
+	// together hold until their responses are sent; a batch whose replies go beyond fails. Batches
+	// with up to 64 KiB of replies have an eighth more, so that large ones cannot shut them out.
 	// MaxReplyBytes to 1 TiB.
 	MaxInFlightReplyBytes Size `name:"max-in-flight-reply-bytes" env:"VALKEYBATCH_MAX_IN_FLIGHT_REPLY_BYTES" default:"2GiB" min:"max-reply-bytes" max:"1TiB" placeholder:"SIZE" help:"Most reply bytes of all batches at once; batches that go beyond fail." group:"Limits"`
 	// MaxRedirects is how often one command follows MOVED or ASK. 1 to 100.

@@ -151,3 +151,14 @@ type PanicError struct {
 }
 
 func (e *PanicError) Error() string { return fmt.Sprintf("internal error: %v", e.Value) }
+
+// OverloadError says that as many batches wait already as may. Nothing was sent; the same batch
+// may be carried out a moment later.
+type OverloadError struct {
+	// Actual is the number with this batch and Allowed the limit.
+	Actual, Allowed int64
+}
+
+func (e *OverloadError) Error() string {
+	return fmt.Sprintf("batches with blocking commands in flight: %d with this one, %d are allowed", e.Actual, e.Allowed)
+}

@@ -44,6 +44,9 @@ type Config struct {
 	// BulkBytes and BulkCommands are the sizes of a sub-pipeline from which it travels on
 	// the node's bulk connection, so that small ones do not wait behind it. Defaults 256 KiB and 4,096.
 	BulkBytes, BulkCommands int
+	// MaxBlocking bounds the pipelines with blocking commands that are carried out at once, over all
+	// nodes: a caller who only waits is not to take the room of those who do not. Zero: without bounds.
+	MaxBlocking int64
 	// Zone is the availability zone whose replicas replica routes prefer. Empty: none.
 	Zone string
 	// Logger receives what operators should see. Default slog.Default().
@@ -53,6 +56,8 @@ type Config struct {
 // Executor carries out batches on one deployment. It is safe for concurrent use.
 type Executor struct {
 	cfg Config
+	// blocking is how many pipelines with blocking commands are carried out.
+	blocking atomic.Int64
 	// turn makes choices among equal primaries rotate.
 	turn atomic.Uint32
 	// replicaTurns makes the choice among a slot's replicas rotate. Each slot has a turn of its

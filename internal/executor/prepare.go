@@ -109,7 +109,7 @@ func (r *run) prepare(ctx context.Context) error {
 func (r *run) place(it *item, args [][]byte) {
 	switch {
 	case it.info.Blocks(args):
-		it.class, r.apart = node.Blocking, true
+		it.class, r.apart, r.blocks = node.Blocking, true, true
 	case it.info.RunsScript(), it.selects:
 		it.class, r.apart = node.Exclusive, true
 	}

@@ -32,6 +32,8 @@ type run struct {
 	// selects is whether a command of the batch is SELECT, apart whether one needs a
 	// connection to itself.
 	selects, apart bool
+	// blocks is whether a command of it blocks, unless the batch is atomic.
+	blocks bool
 	// stale is whether a failure of this round may mean that the topology has changed.
 	stale bool
 	// over is whether parts were given up because the time of the batch, or its caller's
@@ -70,6 +72,13 @@ func (r *run) execute(ctx context.Context) (*Results, error) {
 	}
 	if r.batch.Atomic {
 		return r.atomic(ctx, topo)
+	}
+	if r.blocks {
+		n := r.blocking.Add(1)
+		defer r.blocking.Add(-1)
+		if most := r.cfg.MaxBlocking; most > 0 && n > most {
+			return nil, &OverloadError{Actual: n, Allowed: most}
+		}
 	}
 	return r.pipeline(ctx, topo)
 }

@@ -42,6 +42,18 @@ func (b *Budget) Used() int64 {
 	return b.used.Load()
 }
 
+// smallReplies is the most reply bytes of a batch that counts as small.
+const smallReplies = 64 << 10
+
+// allowed is how much may be taken off a total when a batch has so much of it. Small batches have
+// an eighth more than others: those who ask for much cannot take everything from those who do not.
+func (b *Budget) allowed(used int64) int64 {
+	if used <= min(smallReplies, b.max/64) {
+		return b.max + b.max/8
+	}
+	return b.max
+}
+
 // Spend takes n bytes off the budget. It returns an error when that is too much.
 func (b *Budget) Spend(n int64) *LimitError {
 	if b == nil {
@@ -59,8 +71,8 @@ func (b *Budget) Spend(n int64) *LimitError {
 	if b.max > 0 && used > b.max {
 		return &LimitError{What: LimitReplyBytes, Actual: used, Allowed: b.max}
 	}
-	if b.total != nil && b.total.max > 0 && total > b.total.max {
-		return &LimitError{What: LimitRepliesInFlight, Actual: total, Allowed: b.total.max}
+	if b.total != nil && b.total.max > 0 && total > b.total.allowed(used) {
+		return &LimitError{What: LimitRepliesInFlight, Actual: total, Allowed: b.total.allowed(used)}
 	}
 	return nil
 }

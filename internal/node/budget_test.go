@@ -58,3 +58,32 @@ func TestReleaseWhileSpending(t *testing.T) {
 		t.Errorf("%d bytes are left over", used)
 	}
 }
+
+// TestSmallBatchesHaveRoom: what is full for large batches is not for small ones.
+func TestSmallBatchesHaveRoom(t *testing.T) {
+	const max = 64 << 20
+	total := NewBudget(max)
+	large := NewBudget(0).Within(total)
+	if err := large.Spend(max); err != nil {
+		t.Fatal(err)
+	}
+	if err := large.Spend(1); err == nil || err.Allowed != max {
+		t.Errorf("a large batch over the total: %v", err)
+	}
+	small := NewBudget(0).Within(total)
+	if err := small.Spend(smallReplies); err != nil {
+		t.Errorf("a small batch: %v", err)
+	}
+	if err := small.Spend(1); err == nil || err.Allowed != max {
+		t.Errorf("one that has become large: %v", err)
+	}
+	var err *LimitError
+	for n := 0; err == nil; n++ {
+		if err = NewBudget(0).Within(total).Spend(smallReplies); n > max {
+			t.Fatal("small batches have no bound")
+		}
+	}
+	if err.Allowed != max+max/8 || err.Actual <= err.Allowed {
+		t.Errorf("the bound of small batches: %v", err)
+	}
+}

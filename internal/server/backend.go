@@ -114,6 +114,7 @@ func (b *backend) connect(cfg *config.Config, logger *slog.Logger, policy *comma
 			Policy:        policy,
 			MaxReplyBytes: int64(cfg.Limits.MaxReplyBytes),
 			Replies:       node.NewBudget(int64(cfg.Limits.MaxInFlightReplyBytes)),
+			MaxBlocking:   int64(cfg.Limits.MaxBlockingBatches),
 			MaxRedirects:  cfg.Limits.MaxRedirects,
 			Zone:          cfg.Valkey.AvailabilityZone,
 			Logger:        logger,
@@ -128,6 +129,7 @@ func (b *backend) connect(cfg *config.Config, logger *slog.Logger, policy *comma
 			InFlightBytes:   int64(cfg.Limits.MaxInFlightBytes),
 			StreamBatches:   cfg.Limits.MaxStreamBatches,
 			StreamStall:     cfg.Limits.MaxStreamStall,
+			Streams:         int64(cfg.Limits.MaxStreams),
 		},
 		Logger: logger,
 	})

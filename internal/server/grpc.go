@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"net"
 	"runtime/debug"
 	"time"
 
@@ -12,19 +13,21 @@ import (
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/valkeybatch/valkeybatch/internal/config"
 	"github.com/valkeybatch/valkeybatch/internal/poison"
 	"github.com/valkeybatch/valkeybatch/internal/service"
+	"github.com/valkeybatch/valkeybatch/internal/stall"
 	"github.com/valkeybatch/valkeybatch/internal/wire"
 )
 
+// settingConnections is the setting that bounds connections, as refusals name it.
+const settingConnections = "max-connections"
+
 const (
-	// recvSlack is how much larger than the largest batch a message may be before gRPC itself
-	// refuses it: within the slack callers get the service's error, with both figures.
-	recvSlack = 1 << 20
 	// streamSlack is how many more calls than batches in flight one connection may have open:
 	// within the slack callers are refused with a status, beyond it their client makes them wait.
 	streamSlack = 64
@@ -49,13 +52,21 @@ const (
 // newGRPC returns a gRPC server without services. Every unary call passes batch.
 func newGRPC(cfg *config.Config, logger *slog.Logger, batch grpc.UnaryServerInterceptor) *grpc.Server {
 	return grpc.NewServer(
+		// Responses that nobody reads are given up.
+		grpc.Creds(stall.Credentials(insecure.NewCredentials(), stall.Options{
+			Patience:       cfg.Limits.MaxStreamStall,
+			MaxConnections: cfg.Limits.MaxConnections,
+			Setting:        settingConnections,
+			Refused:        tooMany(logger, cfg.Limits.MaxConnections),
+			Ended:          unread(logger, cfg.Limits.MaxStreamStall),
+		})),
 		// Batches are handed over as bytes: they are measured and admitted before they are decoded.
 		grpc.ForceServerCodecV2(wire.Codec()),
 		experimental.BufferPool(poison.Buffers(frameKind, newFramePool())),
 		grpc.NumStreamWorkers(callWorkers),
 		grpc.InitialWindowSize(streamWindow),
 		grpc.InitialConnWindowSize(connWindow),
-		grpc.MaxRecvMsgSize(int(min(int64(cfg.Limits.MaxRequestBytes)+recvSlack, math.MaxInt32))),
+		grpc.MaxRecvMsgSize(int(min(int64(cfg.Limits.MaxRequestBytes)+service.MaxOverBytes, math.MaxInt32))),
 		grpc.MaxConcurrentStreams(uint32(cfg.Limits.MaxInFlightBatches+streamSlack)),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveMinTime, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveTime, Timeout: keepaliveTimeout}),
@@ -99,6 +110,34 @@ func recovered(logger *slog.Logger) recovery.RecoveryHandlerFuncContext {
 	return func(ctx context.Context, p any) error {
 		logger.ErrorContext(ctx, "a call met a defect", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 		return service.Internal()
+	}
+}
+
+// tooMany logs connections that were refused.
+func tooMany(logger *slog.Logger, most int) func(net.Addr, int64) {
+	samples := &sampler{}
+	return func(remote net.Addr, number int64) {
+		if log, held := samples.take(codes.ResourceExhausted, time.Now()); log {
+			logger.Warn("refused a connection: too many are open", "peer", remote.String(), "actual", number,
+				"allowed", most, "setting", settingConnections, "not_logged_before", held)
+		}
+	}
+}
+
+// unread logs calls and connections that were ended because a response was not read.
+func unread(logger *slog.Logger, patience time.Duration) func(net.Addr, bool) {
+	samples := &sampler{}
+	return func(remote net.Addr, connection bool) {
+		log, held := samples.take(codes.ResourceExhausted, time.Now())
+		if !log {
+			return
+		}
+		what := "a call"
+		if connection {
+			what = "a connection"
+		}
+		logger.Warn("ended "+what+": nothing of a response was read for too long",
+			"peer", remote.String(), "allowed", patience, "setting", service.SettingStreamStall, "not_logged_before", held)
 	}
 }
 

@@ -199,7 +199,7 @@ func TestLimits(t *testing.T) {
 }
 
 // defective is a service that panics.
-type defective struct{}
+type defective struct{ *service.Service }
 
 func (defective) ExecuteBatch(context.Context, *wire.Request) (*wire.Response, error) {
 	panic("secret of the inside")
@@ -222,7 +222,7 @@ func TestPanicIsRecovered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := run(t, assemble(cfg, l.logger(), listeners, backend, defective{}), l)
+	r := run(t, assemble(cfg, l.logger(), listeners, backend, defective{backend.service}), l)
 	for range 2 {
 		_, err = r.client(t).ExecuteBatch(testContext(t), batch([]string{"PING"}))
 		if status.Code(err) != codes.Internal || infoOf(t, err).GetReason() != "INTERNAL" {

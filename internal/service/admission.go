@@ -3,6 +3,7 @@ package service
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 )
 
 // Admission bounds what is carried out at once, by number and by size. Those who do not fit
@@ -28,12 +29,21 @@ func (a *Admission) Acquire(size int64) error {
 	if a.batches+1 > a.maxBatches {
 		return &OverloadError{What: "batches in flight", Setting: SettingInFlightBatches, Actual: a.batches + 1, Allowed: a.maxBatches}
 	}
-	if a.bytes+size > a.maxBytes {
-		return &OverloadError{What: "request bytes in flight", Setting: SettingInFlightBytes, Actual: a.bytes + size, Allowed: a.maxBytes}
+	if allowed := a.allowed(size); a.bytes+size > allowed {
+		return &OverloadError{What: "request bytes in flight", Setting: SettingInFlightBytes, Actual: a.bytes + size, Allowed: allowed}
 	}
 	a.batches++
 	a.bytes += size
 	return nil
+}
+
+// allowed is how many bytes may be in flight with a batch of the given size. Small batches have an
+// eighth more than others: those who send much cannot take everything from those who do not.
+func (a *Admission) allowed(size int64) int64 {
+	if size <= min(smallMessage, a.maxBytes/64) {
+		return a.maxBytes + a.maxBytes/8
+	}
+	return a.maxBytes
 }
 
 // InFlight returns what is admitted at this moment.
@@ -66,3 +76,22 @@ type OverloadError struct {
 func (e *OverloadError) Error() string {
 	return fmt.Sprintf("the server is at its load: %s: %d with this one, %d are allowed%s", e.What, e.Actual, e.Allowed, setBy(e.Setting))
 }
+
+// calls counts calls of a kind that are open.
+type calls struct {
+	what string
+	max  int64
+	open atomic.Int64
+}
+
+// begin counts a call that begins and returns how many there are, or returns an [*OverloadError]. end
+// must be called once for each that was counted.
+func (c *calls) begin() (open int64, err error) {
+	if open = c.open.Add(1); open > c.max {
+		c.open.Add(-1)
+		return 0, &OverloadError{What: c.what, Setting: SettingStreams, Actual: open, Allowed: c.max}
+	}
+	return open, nil
+}
+
+func (c *calls) end() { c.open.Add(-1) }

@@ -39,13 +39,19 @@ type Limits struct {
 	// StreamBatches is the most batches of one stream carried out at once; further ones wait, not
 	// read. It is never above InFlightBatches. Default 256.
 	StreamBatches int
-	// StreamStall is how long the caller of a stream may leave an answer unread before the stream
-	// is ended, with what its answers take. Default 30 s.
+	// StreamStall is how long a caller may leave an answer unread, or a message that it began to
+	// send without a further piece, before the stream or the call is ended with what it holds.
+	// Default 30 s.
 	StreamStall time.Duration
+	// Streams is the most streams open at once, on all connections, those that idle included. As many
+	// calls of their own may wait for their request to arrive. Default 20,000.
+	Streams int64
 	// InFlightBytes is the most request bytes of the batches carried out at once. A batch counts
 	// as its encoded bytes, or as 256 bytes for each command and 64 for each argument where that
 	// is more, so that what it takes once it is decoded is at most the double. One that counts
-	// as more than InFlightBytes is carried out alone. It is never below RequestBytes. Default 1 GiB.
+	// as more than InFlightBytes is carried out alone. It is never below RequestBytes. As many bytes
+	// again may be on their way in, not admitted yet. Batches of up to 64 KiB have an eighth more, so
+	// that large ones cannot shut them out. Default 1 GiB.
 	InFlightBytes int64
 }
 
@@ -58,6 +64,7 @@ const (
 	DefaultInFlightBytes   = 1 << 30
 	DefaultStreamBatches   = 256
 	DefaultStreamStall     = 30 * time.Second
+	DefaultStreams         = 20_000
 )
 
 func (l Limits) withDefaults() Limits {
@@ -81,6 +88,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.StreamStall <= 0 {
 		l.StreamStall = DefaultStreamStall
+	}
+	if l.Streams <= 0 {
+		l.Streams = DefaultStreams
 	}
 	// A stream's batches wait for each other rather than being refused.
 	l.StreamBatches = int(min(int64(l.StreamBatches), l.InFlightBatches))
@@ -144,6 +154,8 @@ const (
 	SettingReplyDepth      = "max-reply-depth"
 	SettingInFlightBatches = "max-in-flight-batches"
 	SettingStreamStall     = "max-stream-stall"
+	SettingBlockingBatches = "max-blocking-batches"
+	SettingStreams         = "max-streams"
 	SettingInFlightBytes   = "max-in-flight-bytes"
 	SettingInFlightReplies = "max-in-flight-reply-bytes"
 )

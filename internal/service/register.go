@@ -7,11 +7,16 @@ import (
 	"google.golang.org/grpc"
 
 	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
+	"github.com/valkeybatch/valkeybatch/internal/stall"
 	"github.com/valkeybatch/valkeybatch/internal/wire"
 )
 
 // Handler carries out the calls of the contract's BatchService. [Service] is the one there is.
 type Handler interface {
+	// ReceiveCall begins a unary call: it receives its request. Its error is a status. EndCall ends
+	// the call if there was none.
+	ReceiveCall(ctx context.Context, req *wire.Request, decode func(any) error) error
+	EndCall(req *wire.Request)
 	// ExecuteBatch carries out one call; its error is a status.
 	ExecuteBatch(ctx context.Context, req *wire.Request) (*wire.Response, error)
 	// StreamBatches carries out the batches of one stream, each by execute; its error is a status.
@@ -58,16 +63,21 @@ type unary struct {
 func (u *unary) executeBatch(srv any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
 	req := wire.GetRequest()
 	defer req.Release()
-	if err := decode(req); err != nil {
+	h := srv.(Handler)
+	if err := h.ReceiveCall(ctx, req, decode); err != nil {
 		return nil, err
 	}
+	defer h.EndCall(req)
 	// The interceptor is the server's: the same for all calls.
 	u.once.Do(func() {
-		u.execute = intercepted(srv.(Handler), interceptor, valkeybatchv1.BatchService_ExecuteBatch_FullMethodName)
+		u.execute = intercepted(h, interceptor, valkeybatchv1.BatchService_ExecuteBatch_FullMethodName)
 	})
 	resp, err := u.execute(ctx, req)
 	if err != nil {
 		return nil, err
+	}
+	if resp.Long() {
+		resp.Watch(stall.Of(ctx))
 	}
 	return resp, nil
 }

@@ -51,6 +51,9 @@ type Service struct {
 	timeouts   options.Defaults
 	limits     Limits
 	admission  *Admission
+	arriving   arriving
+	streams    calls
+	awaited    calls // calls of their own whose request has not arrived
 	logger     *slog.Logger
 	drain      sync.Once
 	draining   chan struct{} // closed by drain
@@ -77,6 +80,9 @@ func New(cfg Config) *Service {
 		timeouts:   cfg.Timeouts,
 		limits:     limits,
 		admission:  NewAdmission(limits.InFlightBatches, limits.InFlightBytes),
+		arriving:   arriving{max: limits.InFlightBytes},
+		streams:    calls{what: "open streams", max: limits.Streams},
+		awaited:    calls{what: "calls whose request has not arrived", max: limits.Streams},
 		logger:     cfg.Logger,
 		draining:   make(chan struct{}),
 	}
@@ -106,6 +112,7 @@ func (s *Service) ExecuteBatch(ctx context.Context, in *wire.Request) (*wire.Res
 // admit holds a request to the limits and takes its place among those in flight, of the weight
 // that it returns.
 func (s *Service) admit(in *wire.Request) (weight int64, err error) {
+	defer s.arrived(in)
 	size, err := in.Measure()
 	if err != nil {
 		return 0, err
@@ -139,3 +146,6 @@ func (s *Service) execute(ctx context.Context, in *wire.Request, batch *wire.Bat
 // InFlight returns how many batches are carried out at this moment, and what they count as in
 // bytes (see [Limits.InFlightBytes]).
 func (s *Service) InFlight() (batches, bytes int64) { return s.admission.InFlight() }
+
+// Arriving returns how many bytes of long messages are on their way in, not admitted yet.
+func (s *Service) Arriving() int64 { return s.arriving.bytes.Load() }

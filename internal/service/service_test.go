@@ -244,6 +244,27 @@ func TestAdmission(t *testing.T) {
 	}
 }
 
+// TestAdmissionOfSmallBatches: what is full for large batches is not for small ones.
+func TestAdmissionOfSmallBatches(t *testing.T) {
+	const max = 64 << 20
+	a := NewAdmission(1<<20, max)
+	if err := a.Acquire(max); err != nil {
+		t.Fatal(err)
+	}
+	var overload *OverloadError
+	if err := a.Acquire(smallMessage + 1); !errors.As(err, &overload) || overload.Allowed != max {
+		t.Errorf("a large batch: %v", err)
+	}
+	for range max / 8 / smallMessage {
+		if err := a.Acquire(smallMessage); err != nil {
+			t.Fatalf("a small batch: %v", err)
+		}
+	}
+	if err := a.Acquire(1); !errors.As(err, &overload) || overload.Allowed != max+max/8 {
+		t.Errorf("one small batch too many: %v", err)
+	}
+}
+
 // TestOverload checks that a batch in flight makes the next one be refused at once, and that
 // its place is free again afterwards, failed or not.
 func TestOverload(t *testing.T) {

@@ -99,6 +99,10 @@ func classify(batch *wire.Batch, err error) (f failure, known bool) {
 	case *OverloadError:
 		return failure{code: codes.ResourceExhausted, message: e.Error(), reason: ReasonOverloaded,
 			metadata: figures(e.What, e.Setting, e.Actual, e.Allowed), retry: retryOverload}, true
+	case *executor.OverloadError:
+		return failure{code: codes.ResourceExhausted, reason: ReasonOverloaded, retry: retryOverload,
+			message:  "the server is at its load: " + e.Error() + setBy(SettingBlockingBatches),
+			metadata: figures("batches with blocking commands in flight", SettingBlockingBatches, e.Actual, e.Allowed)}, true
 	case *executor.RaisedError:
 		return raised(e), true
 	case *executor.DiscardedError:
@@ -118,7 +122,7 @@ func asType(err error) error {
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		switch e.(type) {
 		case *wire.RequestError, *LimitError, *OverloadError, *options.InvalidError, *options.KindError,
-			*executor.InvalidError, *executor.LimitError, *executor.RaisedError,
+			*executor.InvalidError, *executor.LimitError, *executor.OverloadError, *executor.RaisedError,
 			*executor.DiscardedError, *executor.DeadlineError, *executor.UnavailableError, *executor.PanicError:
 			return e
 		}

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
+	"github.com/valkeybatch/valkeybatch/internal/stall"
 	"github.com/valkeybatch/valkeybatch/internal/wire"
 )
 
@@ -38,9 +39,23 @@ func (s *Service) Drain() { s.drain.Do(func() { close(s.draining) }) }
 
 // StreamBatches implements [Handler]: the contract's method of that name.
 func (s *Service) StreamBatches(stream grpc.ServerStream, execute ExecuteFunc) error {
+	if _, err := s.streams.begin(); err != nil {
+		return s.statusError(stream.Context(), nil, err)
+	}
+	defer s.streams.end()
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
+	incoming := s.receiver(stream.Context())
+	if incoming != nil {
+		incoming.waits = ctx.Done()
+	}
 	b := &batchStream{
+		call: stall.Of(stream.Context()),
+		next: func(req *wire.StreamRequest) error { return s.receiveOn(stream, incoming, req) },
+		release: func(req *wire.Request) {
+			s.arrived(req)
+			req.Release()
+		},
 		stream:   stream,
 		ctx:      ctx,
 		cancel:   cancel,
@@ -57,7 +72,7 @@ func (s *Service) StreamBatches(stream grpc.ServerStream, execute ExecuteFunc) e
 	b.stall = time.AfterFunc(s.limits.StreamStall, sync.OnceFunc(func() { close(stuck) }))
 	b.stall.Stop()
 	received := make(chan error, 1)
-	// RecvMsg cannot be interrupted but by the end of the call, so the receiver is left behind
+	// Receiving cannot be interrupted but by the end of the call, so the receiver is left behind
 	// when the stream ends for another reason, and ends right after it. What it receives then
 	// is not executed.
 	go func() {
@@ -115,6 +130,9 @@ func (s *Service) stalled() error {
 // batchStream is the batches of one stream.
 type batchStream struct {
 	stream  grpc.ServerStream
+	next    func(*wire.StreamRequest) error // receives a request
+	release func(*wire.Request)
+	call    stall.Call
 	ctx     context.Context
 	cancel  context.CancelFunc
 	execute ExecuteFunc
@@ -155,19 +173,19 @@ func (b *batchStream) receive() error {
 			}
 		}
 		req := &wire.StreamRequest{}
-		if err := b.stream.RecvMsg(req); err != nil {
+		if err := b.next(req); err != nil {
 			if errors.Is(err, io.EOF) {
 				return nil
 			}
 			return err
 		}
 		if req.Err != nil {
-			req.Request.Release()
+			b.release(req.Request)
 			f, _ := classify(nil, req.Err)
 			return f.status().Err()
 		}
 		if !b.begin(req) {
-			req.Request.Release()
+			b.release(req.Request)
 			return nil
 		}
 	}
@@ -215,12 +233,12 @@ func (b *batchStream) work(req *wire.StreamRequest) {
 	defer b.guard()
 	for req != nil {
 		b.answer(req)
-		req = b.next()
+		req = b.another()
 	}
 }
 
-// next waits for another batch; nil: there is none for this worker.
-func (b *batchStream) next() *wire.StreamRequest {
+// another waits for another batch; nil: there is none for this worker.
+func (b *batchStream) another() *wire.StreamRequest {
 	b.mu.Lock()
 	if b.ended || b.idle >= maxIdleWorkers && !b.waiting {
 		b.workers--
@@ -255,7 +273,7 @@ func (b *batchStream) guard() {
 
 // answer carries out one batch and sends what came of it.
 func (b *batchStream) answer(req *wire.StreamRequest) {
-	defer req.Request.Release()
+	defer b.release(req.Request)
 	resp, err := b.execute(b.ctx, req.Request)
 	if err != nil {
 		resp = wire.NewStreamError(req.ID, encodeStatus(err))
@@ -276,6 +294,7 @@ func (b *batchStream) answer(req *wire.StreamRequest) {
 	defer b.sending.Unlock()
 	if b.sendErr == nil {
 		b.stall.Reset(b.patience)
+		resp.Watch(b.call)
 		b.sendErr = b.stream.SendMsg(resp)
 		b.stall.Stop()
 		if b.sendErr == nil {

@@ -27,10 +27,10 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	switch v := v.(type) {
 	case *Request:
-		v.receive(data)
+		v.Receive(data)
 		return nil
 	case *StreamRequest:
-		v.receive(data)
+		v.Receive(data)
 		return nil
 	}
 	return c.CodecV2.Unmarshal(data, v)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/valkeybatch/valkeybatch/internal/node"
 	"github.com/valkeybatch/valkeybatch/internal/poison"
+	"github.com/valkeybatch/valkeybatch/internal/stall"
 )
 
 // lease is a batch's share of the reply bytes in flight. It ends when the encoded response has
@@ -18,6 +19,7 @@ import (
 type lease struct {
 	budget *node.Budget
 	out    atomic.Int32 // buffers not given back
+	watch  stall.Entry
 }
 
 // newLease returns a lease of what a batch took off its budget, with a first hold on it.
@@ -34,8 +36,12 @@ func newLease(budget *node.Budget) *lease {
 func (l *lease) letGo() {
 	if l.out.Add(-1) == 0 {
 		l.budget.Release()
+		l.watch.Done()
 	}
 }
+
+// Left implements stall.Item.
+func (l *lease) Left() int64 { return int64(l.out.Load()) }
 
 // buffers recycles segments of the largest size. Unlike gRPC's own pool it does not clear them.
 var buffers = sync.Pool{New: func() any { b := make([]byte, maxSegment); return &b }}

@@ -22,6 +22,9 @@ type Request struct {
 	// Response is what the method made of it, until it is sent.
 	Response *Response
 
+	// Arrived is what the request counts as among those on their way in, until it is admitted.
+	Arrived int64
+
 	measured bool
 	size     Size
 	err      error
@@ -134,8 +137,8 @@ func collect(n int64) {
 	}()
 }
 
-// receive takes over the bytes of a message.
-func (r *Request) receive(data mem.BufferSlice) {
+// Receive takes over the bytes of a message; the data stays the caller's to free.
+func (r *Request) Receive(data mem.BufferSlice) {
 	if len(data) > 1 && data.Len() > maxPooled {
 		b := make([]byte, data.Len())
 		data.CopyTo(b)

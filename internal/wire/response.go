@@ -5,6 +5,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/valkeybatch/valkeybatch/internal/executor"
+	"github.com/valkeybatch/valkeybatch/internal/stall"
 )
 
 // Response is an encoded ExecuteBatchResponse, or StreamBatchesResponse, on its way to the
@@ -19,6 +20,8 @@ type Response struct {
 	at   int
 	rest mem.BufferSlice
 	size int // of the ExecuteBatchResponse
+	// lease is of the buffers in rest; nil if there are none.
+	lease *lease
 
 	two [2]mem.Buffer // for take
 }
@@ -66,6 +69,7 @@ func NewResponse(batch *Batch, results *executor.Results) *Response {
 	} else {
 		v.cut()
 		r.rest, r.size = v.out, v.size
+		r.lease = v.lease
 	}
 	v.end()
 	r.Failed = v.failed
@@ -86,6 +90,17 @@ func (r *Response) ForStream(id uint64) { r.outcome(id, streamResponseResponse) 
 
 // Size is how many bytes the response has, without what a stream puts around it.
 func (r *Response) Size() int { return r.size }
+
+// Watch has the call ended if nothing of the response is read for too long. It is called when the
+// response is about to be sent. A short response is not watched: it takes as little as its call.
+func (r *Response) Watch(call stall.Call) {
+	if r.lease != nil {
+		call.Watch(&r.lease.watch, r.lease)
+	}
+}
+
+// Long reports whether the response is one that [Response.Watch] watches.
+func (r *Response) Long() bool { return r.lease != nil }
 
 // outcome writes a stream's fields before the response.
 func (r *Response) outcome(id uint64, num protowire.Number) {

@@ -12,6 +12,8 @@ const (
 	maxSegment = 32 << 10
 	// minLoan is the length from which a string is sent from where it was received.
 	minLoan = 16 << 10
+	// maxLoan is how much is lent as one buffer: what of a response is left is known by the buffer.
+	maxLoan = 256 << 10
 )
 
 // segments is a message being written into pooled buffers, piece by piece.
@@ -78,9 +80,13 @@ func (s *segments) bytes(b []byte) {
 // lend appends a loan of b.
 func (s *segments) lend(b []byte) {
 	s.cut()
-	s.leased().out.Add(1)
-	s.out = append(s.out, mem.NewBuffer(&b, (*loan)(s.lease)))
 	s.size += len(b)
+	for len(b) > 0 {
+		piece := b[:min(len(b), maxLoan)]
+		b = b[len(piece):]
+		s.leased().out.Add(1)
+		s.out = append(s.out, mem.NewBuffer(&piece, (*loan)(s.lease)))
+	}
 }
 
 // end ends the message, after a last cut. What it took of the budget is released with its

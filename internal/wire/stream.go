@@ -12,11 +12,11 @@ type StreamRequest struct {
 	Err error
 }
 
-// receive takes over the bytes of a message.
-func (s *StreamRequest) receive(data mem.BufferSlice) {
+// Receive takes over the bytes of a message; the data stays the caller's to free.
+func (s *StreamRequest) Receive(data mem.BufferSlice) {
 	s.ID, s.Err = 0, nil
 	s.Request = GetRequest()
-	s.Request.receive(data)
+	s.Request.Receive(data)
 	s.ID, s.Request.encoded, s.Err = streamRequest(s.Request.encoded)
 }
 

@@ -43,9 +43,9 @@ type BatchServiceClient interface {
 	// look at failed_count, or set raise_on_error. Every other status of this service carries a
 	// google.rpc.ErrorInfo (domain "valkeybatch") that says why and how far the batch got,
 	// and never results. A status without one comes from gRPC itself or from a proxy: the
-	// connection was lost, the caller's own deadline passed first, the server was cut off while
-	// it shut down, or the message was far over the limit. Except for the last, the batch may
-	// have been executed then, whatever the code:
+	// connection was lost, the caller's own deadline passed first, the response was not read for
+	// long, or the server was cut off while it shut down. The batch may have been executed then,
+	// whatever the code:
 	//
 	//	INVALID_ARGUMENT    the request is wrong; a google.rpc.BadRequest names the field;
 	//	                    nothing was sent; or a transaction was discarded because the
@@ -137,9 +137,9 @@ type BatchServiceServer interface {
 	// look at failed_count, or set raise_on_error. Every other status of this service carries a
 	// google.rpc.ErrorInfo (domain "valkeybatch") that says why and how far the batch got,
 	// and never results. A status without one comes from gRPC itself or from a proxy: the
-	// connection was lost, the caller's own deadline passed first, the server was cut off while
-	// it shut down, or the message was far over the limit. Except for the last, the batch may
-	// have been executed then, whatever the code:
+	// connection was lost, the caller's own deadline passed first, the response was not read for
+	// long, or the server was cut off while it shut down. The batch may have been executed then,
+	// whatever the code:
 	//
 	//	INVALID_ARGUMENT    the request is wrong; a google.rpc.BadRequest names the field;
 	//	                    nothing was sent; or a transaction was discarded because the

@@ -1,0 +1,272 @@
+package service
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/status"
+
+	"github.com/valkeybatch/valkeybatch/internal/wire"
+)
+
+const (
+	// MaxOverBytes is how much longer than the largest batch a message may be before it is refused
+	// unread, by the length that it begins with. Within it the error has the batch's own figures.
+	MaxOverBytes = 1 << 20
+	// smallMessage is the longest message that is received without being counted: as many of them
+	// as calls may be open are a bounded matter.
+	smallMessage = 64 << 10
+	// receivePiece is how much of a longer message is asked for at a time. Each piece is counted
+	// before it is asked for, and has its own time to arrive.
+	receivePiece = 4 << 20
+	// roomTick is how often a message that waits for room looks for it.
+	roomTick = 20 * time.Millisecond
+)
+
+// messageSource is the gRPC stream under a call. It is read here, instead of by gRPC, so that a
+// message is refused by its length and counted before memory is spent on it, and by a status of
+// this service's. gRPC's own refusal has no details, and its reception no bounds but the length.
+type messageSource interface {
+	ReadMessageHeader(header []byte) error
+	Read(n int) (mem.BufferSlice, error)
+	WriteStatus(st *status.Status) error
+}
+
+// sourceOf returns the stream under a call; nil where it is not gRPC's own.
+func sourceOf(ctx context.Context) messageSource {
+	source, _ := grpc.ServerTransportStreamFromContext(ctx).(messageSource)
+	return source
+}
+
+// receiver receives the messages of one call.
+type receiver struct {
+	source messageSource
+	limits Limits
+	// arriving counts the bytes of all messages that are on their way in.
+	arriving *arriving
+	// waits, if not nil, has a message wait where too many are on their way, instead of being
+	// refused, until it is closed.
+	waits <-chan struct{}
+}
+
+// receive returns the next message, and io.EOF when the caller has sent all. What it counts as
+// among the bytes that are arriving is the message's until [Service.arrived].
+func (r *receiver) receive() (data mem.BufferSlice, counted int64, err error) {
+	var header [5]byte
+	if err := r.source.ReadMessageHeader(header[:]); err != nil {
+		return nil, 0, err
+	}
+	switch header[0] {
+	case 0:
+	case 1: // with any encoding but identity the call has failed already: no compressor is linked in
+		return nil, 0, status.Error(codes.Internal, "the message is marked as compressed, and the call names no encoding")
+	default:
+		return nil, 0, status.Errorf(codes.Internal, "the message begins with %d, which is no format", header[0])
+	}
+	length := int64(binary.BigEndian.Uint32(header[1:]))
+	if most := r.limits.RequestBytes + MaxOverBytes; length > most {
+		return nil, 0, &LimitError{Field: "batch", What: "message bytes", Unit: "bytes", Setting: SettingRequestBytes, Actual: length, Allowed: most}
+	}
+	if length <= smallMessage {
+		data, err := r.source.Read(int(length))
+		return data, 0, truncated(err)
+	}
+	return r.receiveLong(length)
+}
+
+// receiveLong receives a message piece by piece.
+func (r *receiver) receiveLong(length int64) (data mem.BufferSlice, counted int64, err error) {
+	defer func() {
+		if err != nil {
+			data.Free()
+			r.arriving.give(counted)
+			data, counted = nil, 0
+		}
+	}()
+	// The status ends the call, and so the wait for its bytes.
+	late := time.AfterFunc(r.limits.StreamStall, func() { _ = r.source.WriteStatus(r.late(min(length, receivePiece)).status()) })
+	defer late.Stop()
+	for got := int64(0); got < length; {
+		n := min(length-got, receivePiece)
+		if err := r.room(n); err != nil {
+			return data, counted, err
+		}
+		counted += n
+		late.Reset(r.limits.StreamStall)
+		piece, err := r.source.Read(int(n))
+		if err != nil {
+			return data, counted, truncated(err)
+		}
+		data = append(data, piece...)
+		got += n
+	}
+	return data, counted, nil
+}
+
+// room counts n bytes more, waiting for room where that is wanted.
+func (r *receiver) room(n int64) error {
+	err := r.arriving.take(n)
+	if err == nil || r.waits == nil {
+		return err
+	}
+	tick := time.NewTicker(roomTick)
+	defer tick.Stop()
+	for end := time.Now().Add(r.limits.StreamStall * 4 / 5); err != nil && time.Now().Before(end); err = r.arriving.take(n) {
+		select {
+		case <-tick.C:
+		case <-r.waits:
+			return err
+		}
+	}
+	return err
+}
+
+// late is the status of a call of whose message so many bytes, or the beginning, do not arrive.
+func (r *receiver) late(n int64) failure {
+	what := "a message"
+	if n > 0 {
+		what = fmt.Sprintf("%d bytes of a message", n)
+	}
+	return failure{code: codes.ResourceExhausted, reason: ReasonStalled,
+		message: fmt.Sprintf("%s did not arrive within %v%s: it was not executed",
+			what, r.limits.StreamStall, setBy(SettingStreamStall)),
+		metadata: map[string]string{"limit": "message stall", "allowed": r.limits.StreamStall.String(), "setting": SettingStreamStall},
+	}
+}
+
+// truncated is the error of a message that ended early.
+func truncated(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := status.FromError(err); ok {
+		return err
+	}
+	return status.Error(codes.Internal, "the message ends before its length: "+err.Error())
+}
+
+// arriving counts the bytes of messages on their way in. Its limit is that of the batches in
+// flight, which they become.
+type arriving struct {
+	max   int64
+	bytes atomic.Int64
+}
+
+// take counts n bytes more, or returns an [*OverloadError].
+func (a *arriving) take(n int64) error {
+	if bytes := a.bytes.Add(n); bytes > a.max {
+		a.bytes.Add(-n)
+		return &OverloadError{What: "request bytes on their way in", Setting: SettingInFlightBytes, Actual: bytes, Allowed: a.max}
+	}
+	return nil
+}
+
+func (a *arriving) give(n int64) { a.bytes.Add(-n) }
+
+// receiver returns the receiver of a call, nil where gRPC has to receive by itself.
+func (s *Service) receiver(ctx context.Context) *receiver {
+	source := sourceOf(ctx)
+	if source == nil {
+		return nil
+	}
+	return &receiver{source: source, limits: s.limits, arriving: &s.arriving}
+}
+
+// ReceiveCall implements [Handler].
+func (s *Service) ReceiveCall(ctx context.Context, req *wire.Request, decode func(any) error) error {
+	open, err := s.awaited.begin()
+	if err != nil {
+		return s.statusError(ctx, nil, err)
+	}
+	defer s.awaited.end()
+	r := s.receiver(ctx)
+	if r == nil {
+		return decode(req)
+	}
+	// One that never sends its request takes a place. While there are plenty that is no matter.
+	if open > s.awaited.max/2 {
+		late := time.AfterFunc(s.limits.StreamStall, func() { _ = r.source.WriteStatus(r.late(0).status()) })
+		defer late.Stop()
+	}
+	return s.receiveCall(ctx, r, req)
+}
+
+// EndCall implements [Handler].
+func (s *Service) EndCall(req *wire.Request) {
+	s.arrived(req) // an interceptor may have kept it from being admitted
+}
+
+// receiveCall receives the request of a unary call.
+func (s *Service) receiveCall(ctx context.Context, r *receiver, req *wire.Request) error {
+	data, counted, err := r.receive()
+	if err != nil {
+		return s.receiveError(ctx, err)
+	}
+	req.Receive(data)
+	data.Free()
+	req.Arrived = counted
+	// The end of the request is awaited as gRPC does.
+	var header [1]byte
+	err = r.source.ReadMessageHeader(header[:])
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	s.arrived(req)
+	if err == nil {
+		err = status.Error(codes.Internal, "the call has several requests, and takes one")
+	}
+	return err
+}
+
+// receiveOn receives the next request of a stream.
+func (s *Service) receiveOn(stream grpc.ServerStream, r *receiver, req *wire.StreamRequest) error {
+	if r == nil {
+		return stream.RecvMsg(req)
+	}
+	data, counted, err := r.receive()
+	if errors.Is(err, io.EOF) {
+		return err
+	}
+	if err != nil {
+		f, known := classify(nil, err)
+		if !known {
+			return err // gRPC's own
+		}
+		// The stream ends with it, so that it says nothing of what ran.
+		f.retry = 0
+		f.message += "; batches of this stream that are not answered may have been executed"
+		return f.status().Err()
+	}
+	req.Receive(data)
+	data.Free()
+	req.Request.Arrived = counted
+	return nil
+}
+
+// receiveError makes a status of an error of receive.
+func (s *Service) receiveError(ctx context.Context, err error) error {
+	switch err.(type) {
+	case *LimitError, *OverloadError:
+		return s.statusError(ctx, nil, err)
+	}
+	if errors.Is(err, io.EOF) {
+		return status.Error(codes.Internal, "the call has no request")
+	}
+	return err
+}
+
+// arrived ends the counting of a request among those on their way in.
+func (s *Service) arrived(req *wire.Request) {
+	if req.Arrived > 0 {
+		s.arriving.give(req.Arrived)
+		req.Arrived = 0
+	}
+}
