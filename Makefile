@@ -62,6 +62,10 @@ test-unit: ## Run the tests that need no server installed
 race: valkey ## Run all tests with the race detector
 	$(GO) test -race $(POISON) -count=1 -timeout $(TIMEOUT) ./...
 
+.PHONY: isolation
+isolation: valkey ## Test at length that nothing a caller can do hurts another
+	ISOLATION=full $(GO) test $(RACE) -v -count=1 -timeout $(TIMEOUT) ./test/isolation
+
 .PHONY: test-examples
 test-examples: valkey ## Build and run the examples in all languages, or in LANGS, against a cluster
 	LANGS='$(LANGS)' $(GO) test -tags examples -v -run '^TestLanguages$$' -parallel 2 -count=1 -timeout $(TIMEOUT) ./test/examples
