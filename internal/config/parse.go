@@ -32,6 +32,15 @@ type Healthcheck struct {
 	Address string `name:"address" env:"VALKEYBATCH_HEALTHCHECK_ADDRESS" default:"127.0.0.1:7400" placeholder:"ADDR" help:"Address of the server: host:port or unix:///path."`
 	// Service is the service to ask for; empty: the server as a whole.
 	Service string `name:"service" env:"VALKEYBATCH_HEALTHCHECK_SERVICE" placeholder:"NAME" help:"Service to ask for; none: the server as a whole."`
+	// TLS makes the probe speak TLS; the settings below need it. Without CA the system's
+	// certificates are trusted.
+	TLS        bool   `name:"tls" env:"VALKEYBATCH_HEALTHCHECK_TLS" help:"Connect with TLS."`
+	CA         string `name:"ca" env:"VALKEYBATCH_HEALTHCHECK_CA" placeholder:"FILE" help:"With tls, PEM file with the certificates to trust instead of the system's."`
+	Cert       string `name:"cert" env:"VALKEYBATCH_HEALTHCHECK_CERT" placeholder:"FILE" help:"With tls, PEM file with the client certificate."`
+	Key        string `name:"key" env:"VALKEYBATCH_HEALTHCHECK_KEY" placeholder:"FILE" help:"With tls, PEM file with the client certificate's key."`
+	ServerName string `name:"server-name" env:"VALKEYBATCH_HEALTHCHECK_SERVER_NAME" placeholder:"NAME" help:"With tls, the name that the server's certificate must hold, instead of the address's host."`
+	// TokenFile is a file with the bearer token to send, where health is not open to anyone.
+	TokenFile string `name:"token-file" env:"VALKEYBATCH_HEALTHCHECK_TOKEN_FILE" placeholder:"FILE" help:"File with the bearer token to send, where health needs one."`
 	// Timeout bounds the whole probe.
 	Timeout time.Duration `name:"timeout" env:"VALKEYBATCH_HEALTHCHECK_TIMEOUT" default:"3s" placeholder:"DURATION" help:"How long the probe may take."`
 }
@@ -79,7 +88,6 @@ func Parse(args []string, version string, streams Streams) (*Command, error) {
 	config.normalize()
 	effective := ""
 	if out.cli.PrintConfig {
-		// Checking reads files into settings, and what they hold is nobody's to see.
 		effective = config.effective(out.origins)
 	}
 	unknown := unknownEnvironment(out.app, os.Environ())
@@ -147,7 +155,7 @@ func Version(linked string) string {
 // normalize drops the empty elements of lists, which empty environment variables and
 // trailing commas leave behind.
 func (c *Config) normalize() {
-	for _, list := range []*[]string{&c.Listen, &c.Valkey.Seeds, &c.AllowCommand, &c.DenyCommand} {
+	for _, list := range []*[]string{&c.Listen, &c.Valkey.Seeds, &c.AllowCommand, &c.DenyCommand, &c.Auth.Open} {
 		kept := (*list)[:0]
 		for _, element := range *list {
 			if element = strings.TrimSpace(element); element != "" {

@@ -2,9 +2,11 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 
+	"github.com/valkeybatch/valkeybatch/internal/certs"
 	"github.com/valkeybatch/valkeybatch/internal/command"
 	"github.com/valkeybatch/valkeybatch/internal/config"
 	"github.com/valkeybatch/valkeybatch/internal/control"
@@ -13,6 +15,7 @@ import (
 	"github.com/valkeybatch/valkeybatch/internal/node"
 	"github.com/valkeybatch/valkeybatch/internal/options"
 	"github.com/valkeybatch/valkeybatch/internal/registry"
+	"github.com/valkeybatch/valkeybatch/internal/reload"
 	"github.com/valkeybatch/valkeybatch/internal/service"
 	"github.com/valkeybatch/valkeybatch/internal/slotmap"
 )
@@ -22,6 +25,8 @@ type backend struct {
 	service *service.Service
 	// check asks for the deployment's health; nil for the embedded store, which has no other state.
 	check func(context.Context) error
+	// files are what is read anew when it changes.
+	files []reload.Checker
 	// closers end the parts, those that use others first.
 	closers []func()
 }
@@ -35,26 +40,35 @@ func newBackend(cfg *config.Config, logger *slog.Logger) (*backend, error) {
 	if cfg.Embedded() {
 		return newEmbedded(cfg, logger, policy)
 	}
-	tlsConfig, err := cfg.Valkey.TLSConfig()
+	b := &backend{}
+	password, err := cfg.Valkey.CurrentPassword(logger)
 	if err != nil {
 		return nil, err
 	}
-	b := &backend{}
+	b.files = append(b.files, password)
+	var tlsNow func() *tls.Config
+	if cfg.Valkey.TLS {
+		settings, err := certs.NewClient(cfg.Valkey.TLSFiles(), logger)
+		if err != nil {
+			return nil, err
+		}
+		tlsNow, b.files = settings.Load, append(b.files, settings)
+	}
 	client := control.New(control.Config{
 		Seeds:      cfg.Valkey.Seeds,
 		Username:   cfg.Valkey.Username,
-		Password:   string(cfg.Valkey.Password),
+		Password:   password,
 		ClientName: cfg.Valkey.ClientName,
-		TLS:        tlsConfig,
+		TLS:        tlsNow,
 		Zones:      cfg.Valkey.AvailabilityZone != "",
 		Logger:     logger,
 	})
 	b.closers = append(b.closers, client.Close)
 	pool := node.Config{
 		Username:   cfg.Valkey.Username,
-		Password:   string(cfg.Valkey.Password),
+		Password:   password,
 		ClientName: cfg.Valkey.ClientName,
-		TLS:        tlsConfig,
+		TLS:        tlsNow,
 	}
 	topology := b.connect(cfg, logger, policy, client, client, pool)
 	b.check = func(ctx context.Context) error {

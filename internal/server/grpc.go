@@ -6,12 +6,12 @@ import (
 	"log/slog"
 	"math"
 	"runtime/debug"
-	"time"
 
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/logging"
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/keepalive"
 
@@ -36,17 +36,10 @@ const (
 	// What is received and not taken is bounded by the first: that much for each open call.
 	streamWindow = 1 << 20
 	connWindow   = 4 << 20
-	// keepaliveMinTime is how often clients may ping. gRPC's own default of 5 minutes cuts off
-	// clients with customary settings.
-	keepaliveMinTime = 5 * time.Second
-	// keepaliveTime and keepaliveTimeout find out dead peers, whose calls would otherwise stay
-	// in flight until their timeout.
-	keepaliveTime    = 60 * time.Second
-	keepaliveTimeout = 20 * time.Second
 )
 
 // newGRPC returns a gRPC server without services. Every unary call passes batch.
-func newGRPC(cfg *config.Config, logger *slog.Logger, batch grpc.UnaryServerInterceptor) *grpc.Server {
+func newGRPC(cfg *config.Config, logger *slog.Logger, creds credentials.TransportCredentials, batch grpc.UnaryServerInterceptor) *grpc.Server {
 	return grpc.NewServer(
 		// Batches are handed over as bytes: they are measured and admitted before they are decoded.
 		grpc.ForceServerCodecV2(wire.Codec()),
@@ -56,8 +49,18 @@ func newGRPC(cfg *config.Config, logger *slog.Logger, batch grpc.UnaryServerInte
 		grpc.InitialConnWindowSize(connWindow),
 		grpc.MaxRecvMsgSize(int(min(int64(cfg.Limits.MaxRequestBytes)+recvSlack, math.MaxInt32))),
 		grpc.MaxConcurrentStreams(uint32(cfg.Limits.MaxInFlightBatches+streamSlack)),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveMinTime, PermitWithoutStream: true}),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveTime, Timeout: keepaliveTimeout}),
+		grpc.Creds(creds),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
+			MinTime:             cfg.Connections.KeepaliveMinTime,
+			PermitWithoutStream: true,
+		}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			Time:    cfg.Connections.KeepaliveTime,
+			Timeout: cfg.Connections.KeepaliveTimeout,
+			// Zero is no end for gRPC too.
+			MaxConnectionAge:      cfg.Connections.MaxConnectionAge,
+			MaxConnectionAgeGrace: cfg.Connections.MaxConnectionAgeGrace,
+		}),
 		// Stop returns when the handlers have: what they use is closed after it.
 		grpc.WaitForHandlers(true),
 		grpc.UnaryInterceptor(batch),
