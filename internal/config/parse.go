@@ -24,6 +24,8 @@ type Command struct {
 	Effective string
 	// Healthcheck is set when a running server's health is asked for.
 	Healthcheck *Healthcheck
+	// Token is set when a new token for a caller is asked for.
+	Token bool
 }
 
 // Healthcheck is the settings of the probe.
@@ -49,7 +51,8 @@ type Healthcheck struct {
 type cli struct {
 	Version     kong.VersionFlag `name:"version" help:"Print the version and exit."`
 	PrintConfig bool             `name:"print-config" help:"Print the settings as they take effect, as a YAML file that says where each is from and leaves secrets out, and exit."`
-	Serve       Config           `cmd:"" default:"withargs" help:"Serve batches of Valkey commands over gRPC. This is the default command; the other is healthcheck."`
+	Serve       Config           `cmd:"" default:"withargs" help:"Serve batches of Valkey commands over gRPC. This is the default command; the others are healthcheck and token."`
+	Token       struct{}         `cmd:"" help:"Make a token for a caller: prints the token, and on a second line what stands for it in the file of --auth-file."`
 	Healthcheck Healthcheck      `cmd:"" help:"Ask a running server for its health: exit code 0 if it is serving, 1 if not."`
 }
 
@@ -83,6 +86,9 @@ func Parse(args []string, version string, streams Streams) (*Command, error) {
 	}
 	if strings.HasPrefix(out.command, "healthcheck") {
 		return &Command{Healthcheck: &out.cli.Healthcheck}, nil
+	}
+	if out.command == "token" {
+		return &Command{Token: true}, nil
 	}
 	config := &out.cli.Serve
 	config.normalize()

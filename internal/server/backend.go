@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/valkeybatch/valkeybatch/internal/auth"
 	"github.com/valkeybatch/valkeybatch/internal/certs"
 	"github.com/valkeybatch/valkeybatch/internal/command"
 	"github.com/valkeybatch/valkeybatch/internal/config"
@@ -120,6 +121,10 @@ func (b *backend) connect(cfg *config.Config, logger *slog.Logger, policy *comma
 		table.Trigger()
 	})
 	b.closers = append([]func(){topology.Close, table.Close, pool.Close}, b.closers...)
+	var caller func(context.Context) *auth.Identity
+	if cfg.Auth.File != "" {
+		caller = auth.From
+	}
 	b.service = service.New(service.Config{
 		Executor: executor.New(executor.Config{
 			Map:           topology,
@@ -142,7 +147,10 @@ func (b *backend) connect(cfg *config.Config, logger *slog.Logger, policy *comma
 			InFlightBytes:   int64(cfg.Limits.MaxInFlightBytes),
 			StreamBatches:   cfg.Limits.MaxStreamBatches,
 			StreamStall:     cfg.Limits.MaxStreamStall,
+
+			BatchesPerSecond: cfg.Auth.MaxBatchesPerSecond,
 		},
+		Caller: caller,
 		Logger: logger,
 	})
 	return topology

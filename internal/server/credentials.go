@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/valkeybatch/valkeybatch/internal/auth"
 	"github.com/valkeybatch/valkeybatch/internal/certs"
 	"github.com/valkeybatch/valkeybatch/internal/config"
 	"github.com/valkeybatch/valkeybatch/internal/reload"
@@ -50,6 +51,9 @@ func (c *tcpOnly) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo
 	secured, info, err := c.TransportCredentials.ServerHandshake(conn)
 	if err != nil {
 		c.refused(conn, err)
+	}
+	if tls, ok := info.(credentials.TLSInfo); ok {
+		info = auth.NewPeer(tls)
 	}
 	return secured, info, err
 }

@@ -39,7 +39,15 @@ const (
 )
 
 // newGRPC returns a gRPC server without services. Every unary call passes batch.
-func newGRPC(cfg *config.Config, logger *slog.Logger, creds credentials.TransportCredentials, batch grpc.UnaryServerInterceptor) *grpc.Server {
+func newGRPC(cfg *config.Config, logger *slog.Logger, creds credentials.TransportCredentials, g *gate, batch grpc.UnaryServerInterceptor) *grpc.Server {
+	streams := []grpc.StreamServerInterceptor{
+		// Of streams, health watches and reflection need nothing but recovery and the gate; each
+		// batch of a StreamBatches passes the interceptors of unary calls.
+		recovery.StreamServerInterceptor(recovery.WithRecoveryHandlerContext(recovered(logger))),
+	}
+	if g != nil {
+		streams = append(streams, g.stream)
+	}
 	return grpc.NewServer(
 		// Batches are handed over as bytes: they are measured and admitted before they are decoded.
 		grpc.ForceServerCodecV2(wire.Codec()),
@@ -64,25 +72,26 @@ func newGRPC(cfg *config.Config, logger *slog.Logger, creds credentials.Transpor
 		// Stop returns when the handlers have: what they use is closed after it.
 		grpc.WaitForHandlers(true),
 		grpc.UnaryInterceptor(batch),
-		grpc.ChainStreamInterceptor(
-			// Of streams, health watches and reflection need nothing but recovery; each batch of a
-			// StreamBatches passes the interceptors of unary calls.
-			recovery.StreamServerInterceptor(recovery.WithRecoveryHandlerContext(recovered(logger))),
-		),
+		grpc.ChainStreamInterceptor(streams...),
 	)
 }
 
 // newInterceptor returns the interceptors that every batch passes, on a call of its own or on a
 // stream.
-func newInterceptor(logger *slog.Logger) grpc.UnaryServerInterceptor {
-	return chain(
-		// Recovery is outermost: a panic in any other interceptor must not end the process either.
-		recovery.UnaryServerInterceptor(recovery.WithRecoveryHandlerContext(recovered(logger))),
+func newInterceptor(logger *slog.Logger, g *gate) grpc.UnaryServerInterceptor {
+	// Recovery is outermost: a panic in any other interceptor must not end the process either.
+	first := recovery.UnaryServerInterceptor(recovery.WithRecoveryHandlerContext(recovered(logger)))
+	var others []grpc.UnaryServerInterceptor
+	if g != nil {
+		// Who calls is found out before anything is done for them, and for the log to say.
+		others = append(others, g.unary)
+	}
+	return chain(first, append(others,
 		// Logging is close to the method and so times it alone.
 		callLog(logger),
 		// Admission has no place here but is the method's first act after measuring the request:
 		// what a call weighs is known only there.
-	)
+	)...)
 }
 
 // chain makes one interceptor of several, the first outermost.

@@ -49,20 +49,28 @@ func New(cfg *config.Config, logger *slog.Logger) (*Server, error) {
 		return nil, errors.Join(err, closeAll(listeners))
 	}
 	backend.files = append(backend.files, files...)
-	return assemble(cfg, logger, listeners, backend, backend.service, creds), nil
+	g, err := newGate(cfg, logger)
+	if err != nil {
+		backend.close()
+		return nil, errors.Join(err, closeAll(listeners))
+	}
+	if g != nil {
+		backend.files = append(backend.files, g.callers)
+	}
+	return assemble(cfg, logger, listeners, backend, backend.service, creds, g), nil
 }
 
 // assemble builds the gRPC server over its listeners and its backend.
 func assemble(cfg *config.Config, logger *slog.Logger, listeners []net.Listener, backend *backend,
-	batches service.Handler, creds credentials.TransportCredentials,
+	batches service.Handler, creds credentials.TransportCredentials, g *gate,
 ) *Server {
-	interceptor := newInterceptor(logger)
+	interceptor := newInterceptor(logger, g)
 	s := &Server{
 		cfg:       cfg,
 		logger:    logger,
 		listeners: listeners,
 		backend:   backend,
-		grpc:      newGRPC(cfg, logger, creds, interceptor),
+		grpc:      newGRPC(cfg, logger, creds, g, interceptor),
 	}
 	service.Register(s.grpc, batches, interceptor)
 	s.health = newHealthLoop(s.grpc, backend.check, logger)

@@ -221,7 +221,7 @@ func TestPanicIsRecovered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := run(t, assemble(cfg, l.logger(), listeners, backend, defective{}, insecure.NewCredentials()), l)
+	r := run(t, assemble(cfg, l.logger(), listeners, backend, defective{}, insecure.NewCredentials(), nil), l)
 	for range 2 {
 		_, err = r.client(t).ExecuteBatch(testContext(t), batch([]string{"PING"}))
 		if status.Code(err) != codes.Internal || infoOf(t, err).GetReason() != "INTERNAL" {

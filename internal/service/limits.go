@@ -47,6 +47,9 @@ type Limits struct {
 	// is more, so that what it takes once it is decoded is at most the double. One that counts
 	// as more than InFlightBytes is carried out alone. It is never below RequestBytes. Default 1 GiB.
 	InFlightBytes int64
+	// BatchesPerSecond is how many batches may be begun in a second, as many of them at once. Zero:
+	// any number.
+	BatchesPerSecond int
 }
 
 // The defaults of [Limits].
@@ -137,15 +140,16 @@ func (e *LimitError) Error() string {
 
 // The server's settings that set the limits, as errors name them: the operator's flags.
 const (
-	SettingCommands        = "max-commands"
-	SettingArguments       = "max-arguments"
-	SettingRequestBytes    = "max-request-bytes"
-	SettingReplyBytes      = "max-reply-bytes"
-	SettingReplyDepth      = "max-reply-depth"
-	SettingInFlightBatches = "max-in-flight-batches"
-	SettingStreamStall     = "max-stream-stall"
-	SettingInFlightBytes   = "max-in-flight-bytes"
-	SettingInFlightReplies = "max-in-flight-reply-bytes"
+	SettingCommands         = "max-commands"
+	SettingArguments        = "max-arguments"
+	SettingRequestBytes     = "max-request-bytes"
+	SettingReplyBytes       = "max-reply-bytes"
+	SettingReplyDepth       = "max-reply-depth"
+	SettingInFlightBatches  = "max-in-flight-batches"
+	SettingStreamStall      = "max-stream-stall"
+	SettingInFlightBytes    = "max-in-flight-bytes"
+	SettingBatchesPerSecond = "max-batches-per-second"
+	SettingInFlightReplies  = "max-in-flight-reply-bytes"
 )
 
 // replySettings are the settings of the executor's limits, by what it calls them.

@@ -223,7 +223,7 @@ func TestRefusedBeforeSending(t *testing.T) {
 }
 
 func TestAdmission(t *testing.T) {
-	a := NewAdmission(2, 100)
+	a := NewAdmission(2, 100, 0)
 	if err := a.Acquire(60); err != nil {
 		t.Fatal(err)
 	}
