@@ -22,7 +22,7 @@ type Access struct {
 // decision is what holds for every call of a command.
 type decision struct {
 	refusal *Refusal
-	// listed is whether an entry, but not "all", allows the command.
+	// listed is whether the allow list names the command itself.
 	listed bool
 }
 
@@ -49,7 +49,7 @@ const maxDecided = 4096
 // entry denies is allowed. The patterns are globs like Valkey's; "%R~" before one allows only to
 // read such keys, "%W~" only to write them, and "%RW~" or "~", which may be left out, both. With
 // limited, keys that match none are refused, and so are commands that reach keys which they do
-// not name, unless the allow list has them by name or category. An error is a [*PolicyError].
+// not name, unless the allow list has them by name: "@read" means GET to its author, not KEYS. An error is a [*PolicyError].
 func NewAccess(allow, deny, keys []string, limited bool) (*Access, error) {
 	policy, err := NewPolicy(allow, deny)
 	if err != nil {
@@ -171,7 +171,7 @@ func (a *Access) decide(c *Info) decision {
 	case !decided && a.closed:
 		return decision{refusal: &Refusal{Rule: "allow", Reason: c.Name + " is not among the commands that the caller is allowed"}}
 	}
-	listed := a.policy.allow.names[c.Name] || a.policy.allow.names[firstWord(c.Name)] || a.policy.allow.category(c) != ""
+	listed := a.policy.allow.names[c.Name] || a.policy.allow.names[firstWord(c.Name)]
 	if a.limited && !listed && c.reachesBeyond() {
 		return decision{refusal: beyond(c)}
 	}
