@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -94,7 +95,7 @@ func (c *Callers) parse(path string, data []byte) (*registry, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
-		return nil, &FileError{Path: path, Err: err}
+		return nil, &FileError{Path: path, Err: withoutValues(err)}
 	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return nil, &FileError{Path: path, Err: errors.New("more than one document")}
@@ -126,6 +127,15 @@ func (c *Callers) parse(path string, data []byte) (*registry, error) {
 	}
 	c.quotas = quotas
 	return r, nil
+}
+
+// quoted is how the parser of YAML quotes a value of the file.
+var quoted = regexp.MustCompile("`[^`]*`")
+
+// withoutValues leaves out of an error what the file holds: it may be a token that was put there
+// by mistake.
+func withoutValues(err error) error {
+	return errors.New(quoted.ReplaceAllString(err.Error(), "value"))
 }
 
 // add takes an identity into a registry.
