@@ -26,7 +26,7 @@ func open(t testing.TB, text string) (*Callers, string, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "auth.yaml")
 	rewrite(t, path, text)
-	c, err := Open(path, slog.New(slog.DiscardHandler))
+	c, err := Open(path, true, slog.New(slog.DiscardHandler))
 	return c, path, err
 }
 

@@ -32,6 +32,9 @@ type entry struct {
 	Allow []string  `yaml:"allow-command"`
 	Deny  []string  `yaml:"deny-command"`
 	Keys  *[]string `yaml:"keys"`
+	// Username and PasswordFile are the Valkey user that its batches run as; empty: the server's own.
+	Username     string `yaml:"valkey-username"`
+	PasswordFile string `yaml:"valkey-password-file"`
 	// The limits; nil: any number.
 	Batches   *int64       `yaml:"max-in-flight-batches"`
 	Bytes     *config.Size `yaml:"max-in-flight-bytes"`
@@ -43,6 +46,7 @@ type registry struct {
 	tokens map[[sha256.Size]byte]*Identity
 	// certificates are by kind and name: "uri:spiffe://example.org/x".
 	certificates map[string]*Identity
+	users        map[userKey]*User
 }
 
 // FileError says what is wrong with a file of identities. It holds no token.
@@ -70,12 +74,18 @@ func (e *FileError) Unwrap() error { return e.Err }
 // [reload.Checker].
 type Callers struct {
 	file   *reload.Value[*registry]
-	quotas map[string]*quota // by name; used while the file is read
+	logger *slog.Logger
+	users  bool // whether there are Valkey users
+	// quotas, by name, and known are those of the last version, used while the file is read.
+	quotas  map[string]*quota
+	known   map[userKey]*User
+	changed func()
 }
 
-// Open reads a file of identities. Its error is a [*FileError], or the file system's.
-func Open(path string, logger *slog.Logger) (*Callers, error) {
-	c := &Callers{quotas: make(map[string]*quota)}
+// Open reads a file of identities. valkeyUsers says whether there is a Valkey whose users
+// identities can be. Its error is a [*FileError], or the file system's.
+func Open(path string, valkeyUsers bool, logger *slog.Logger) (*Callers, error) {
+	c := &Callers{quotas: make(map[string]*quota), users: valkeyUsers, logger: logger}
 	var err error
 	c.file, err = reload.New("identities of callers", []string{path}, func(files reload.Files) (*registry, error) {
 		return c.parse(path, files[path])
@@ -85,9 +95,6 @@ func Open(path string, logger *slog.Logger) (*Callers, error) {
 	}
 	return c, nil
 }
-
-// Check implements [reload.Checker].
-func (c *Callers) Check() (changed bool) { return c.file.Check() }
 
 // parse makes a registry of the file. Only where all of it is right do limits change.
 func (c *Callers) parse(path string, data []byte) (*registry, error) {
@@ -104,7 +111,7 @@ func (c *Callers) parse(path string, data []byte) (*registry, error) {
 		// Most likely a file that is being written; to let nobody in, stop the server.
 		return nil, &FileError{Path: path, Err: errors.New("it has no identities")}
 	}
-	r := &registry{tokens: make(map[[sha256.Size]byte]*Identity), certificates: make(map[string]*Identity)}
+	r := &registry{tokens: make(map[[sha256.Size]byte]*Identity), certificates: make(map[string]*Identity), users: make(map[userKey]*User)}
 	names := make(map[string]limits)
 	quotas := make(map[string]*quota)
 	for i := range doc.Identities {
@@ -125,7 +132,7 @@ func (c *Callers) parse(path string, data []byte) (*registry, error) {
 	for name, q := range quotas {
 		q.set(names[name])
 	}
-	c.quotas = quotas
+	c.quotas, c.known = quotas, r.users
 	return r, nil
 }
 
@@ -160,7 +167,11 @@ func (c *Callers) add(r *registry, e *entry, quotas map[string]*quota) (limits, 
 		q = &quota{}
 	}
 	quotas[e.Name] = q
-	who := &Identity{Name: e.Name, Access: access, quota: q}
+	user, err := c.user(e, r.users)
+	if err != nil {
+		return l, err
+	}
+	who := &Identity{Name: e.Name, Access: access, User: user, quota: q}
 	if len(e.Tokens)+len(e.Certificates) == 0 {
 		return l, errors.New("tokens or certificates are needed: nothing tells who it is")
 	}

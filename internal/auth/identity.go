@@ -12,6 +12,8 @@ type Identity struct {
 	Name string
 	// Access is what the caller's commands and keys are held to.
 	Access *command.Access
+	// User is the Valkey user that the caller's batches run as; nil: the server's own.
+	User *User
 
 	quota *quota
 }

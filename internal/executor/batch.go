@@ -15,6 +15,8 @@ type Batch struct {
 	Commands [][][]byte
 	// Access is what the caller may do, within the operator's policy. Nil: everything.
 	Access *command.Access
+	// Pool, if set, has the connections that the batch uses instead of [Config.Pool].
+	Pool *node.Pool
 	// Owner, if set, is who owns the arguments' bytes.
 	Owner Owner
 }

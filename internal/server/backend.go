@@ -26,6 +26,8 @@ type backend struct {
 	service *service.Service
 	// check asks for the deployment's health; nil for the embedded store, which has no other state.
 	check func(context.Context) error
+	// users are the connections of Valkey users that are not the server's own.
+	users *userPools
 	// files are what is read anew when it changes.
 	files []reload.Checker
 	// closers end the parts, those that use others first.
@@ -110,6 +112,7 @@ func (b *backend) connect(cfg *config.Config, logger *slog.Logger, policy *comma
 	nodes.MaxDepth = cfg.Limits.MaxReplyDepth
 	nodes.Logger = logger
 	pool := node.NewPool(nodes)
+	b.users = newUserPools(nodes)
 	table := registry.New(registry.Config{Base: command.Builtin(), Source: commands, Logger: logger})
 	topology := slotmap.NewMap(source, slotmap.Config{Interval: cfg.Valkey.TopologyRefresh, Logger: logger})
 	topology.OnChange(func(t *slotmap.Topology) {
@@ -118,9 +121,10 @@ func (b *backend) connect(cfg *config.Config, logger *slog.Logger, policy *comma
 			addrs[addr] = struct{}{}
 		}
 		pool.Retain(addrs)
+		b.users.retain(addrs)
 		table.Trigger()
 	})
-	b.closers = append([]func(){topology.Close, table.Close, pool.Close}, b.closers...)
+	b.closers = append([]func(){topology.Close, table.Close, b.users.close, pool.Close}, b.closers...)
 	var caller func(context.Context) *auth.Identity
 	if cfg.Auth.File != "" {
 		caller = auth.From
@@ -150,8 +154,9 @@ func (b *backend) connect(cfg *config.Config, logger *slog.Logger, policy *comma
 
 			BatchesPerSecond: cfg.Auth.MaxBatchesPerSecond,
 		},
-		Caller: caller,
-		Logger: logger,
+		Caller:   caller,
+		UserPool: b.users.get,
+		Logger:   logger,
 	})
 	return topology
 }

@@ -31,7 +31,7 @@ func newGate(cfg *config.Config, logger *slog.Logger) (*gate, error) {
 	if cfg.Auth.File == "" {
 		return nil, nil
 	}
-	callers, err := auth.Open(cfg.Auth.File, logger)
+	callers, err := auth.Open(cfg.Auth.File, !cfg.Embedded(), logger)
 	if err != nil {
 		return nil, err
 	}

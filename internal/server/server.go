@@ -56,6 +56,7 @@ func New(cfg *config.Config, logger *slog.Logger) (*Server, error) {
 	}
 	if g != nil {
 		backend.files = append(backend.files, g.callers)
+		g.callers.OnChange(func() { backend.users.only(g.callers.Users()) })
 	}
 	return assemble(cfg, logger, listeners, backend, backend.service, creds, g), nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/valkeybatch/valkeybatch/internal/auth"
 	"github.com/valkeybatch/valkeybatch/internal/executor"
+	"github.com/valkeybatch/valkeybatch/internal/node"
 	"github.com/valkeybatch/valkeybatch/internal/options"
 	"github.com/valkeybatch/valkeybatch/internal/wire"
 )
@@ -34,6 +35,8 @@ type Config struct {
 	Deployment func() options.Kind
 	// Caller tells who calls. Nil: callers are not told apart.
 	Caller func(context.Context) *auth.Identity
+	// UserPool returns the connections of a Valkey user. Required where Caller tells of users.
+	UserPool func(*auth.User) *node.Pool
 	// Timeouts are the default and the longest time of a batch. Defaults: 5 s and 5 min.
 	Timeouts options.Defaults
 	// Limits bound single requests and what is in flight.
@@ -53,6 +56,7 @@ type Service struct {
 	executor   Executor
 	deployment func() options.Kind
 	caller     func(context.Context) *auth.Identity // nil: see Config
+	userPool   func(*auth.User) *node.Pool
 	timeouts   options.Defaults
 	limits     Limits
 	admission  *Admission
@@ -80,6 +84,7 @@ func New(cfg Config) *Service {
 		executor:   cfg.Executor,
 		deployment: cfg.Deployment,
 		caller:     cfg.Caller,
+		userPool:   cfg.UserPool,
 		timeouts:   cfg.Timeouts,
 		limits:     limits,
 		admission:  NewAdmission(limits.InFlightBatches, limits.InFlightBytes, limits.BatchesPerSecond),
@@ -161,7 +166,9 @@ func (s *Service) execute(ctx context.Context, in *wire.Request, batch *wire.Bat
 	if who == nil {
 		return s.executor.Execute(ctx, todo, opts)
 	}
-	todo.Access = who.Access
+	if todo.Access = who.Access; who.User != nil {
+		todo.Pool = s.userPool(who.User)
+	}
 	results, err := s.executor.Execute(ctx, todo, opts)
 	var denied *executor.DeniedError
 	if errors.As(err, &denied) {
