@@ -349,6 +349,16 @@ func TestHealthcheckCommand(t *testing.T) {
 	}
 }
 
+func TestTokenCommand(t *testing.T) {
+	command, err := Parse([]string{"token"}, "v0", Streams{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(&Command{Token: true}, command); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestVersionFlag(t *testing.T) {
 	var out bytes.Buffer
 	code := -1
