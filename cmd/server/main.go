@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/valkeybatch/valkeybatch/internal/auth"
 	"github.com/valkeybatch/valkeybatch/internal/config"
 	"github.com/valkeybatch/valkeybatch/internal/server"
 )
@@ -25,6 +26,11 @@ func run() int {
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "valkeybatch-server: %v\n", err)
 		return 2
+	}
+	if command.Token {
+		token, line := auth.NewToken()
+		fmt.Printf("%s\n%s\n", token, line)
+		return 0
 	}
 	if command.Effective != "" {
 		fmt.Print(command.Effective)

@@ -30,6 +30,8 @@ type keySpec struct {
 	limit   int
 	num     int
 	first   int
+	use     KeyUse
+	channel bool
 }
 
 // setKeys takes the server's key specifications over. Those with the flag not_key are kept:
@@ -46,6 +48,7 @@ func (c *Info) setKeys(specs []meta.KeySpec) {
 		c.specs = append(c.specs, keySpec{
 			begin: s.Begin, find: s.Find, index: s.Index, keyword: upper(s.Keyword), from: s.From,
 			last: s.Last, step: s.Step, limit: s.Limit, num: s.NumIndex, first: s.First,
+			use: useOf(s), channel: s.Has("not_key"),
 		})
 	}
 	if c.Has(MovableKeys) && len(c.specs) == 0 {

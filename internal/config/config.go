@@ -30,8 +30,11 @@ type Config struct {
 	// cut off. 0 s to 1 h.
 	DrainTimeout time.Duration `name:"drain-timeout" env:"VALKEYBATCH_DRAIN_TIMEOUT" default:"30s" min:"0s" max:"1h" placeholder:"DURATION" help:"On shutdown, how long batches in flight may take to end." group:"General"`
 
-	Valkey Valkey `embed:"" group:"Valkey"`
-	Limits Limits `embed:"" group:"Limits"`
+	TLS         TLS         `embed:"" group:"TLS"`
+	Auth        Auth        `embed:"" group:"Callers"`
+	Connections Connections `embed:"" group:"Connections"`
+	Valkey      Valkey      `embed:"" group:"Valkey"`
+	Limits      Limits      `embed:"" group:"Limits"`
 
 	// AllowCommand and DenyCommand are the operator's policy over the built-in one: command
 	// names ("flushall"), subcommands ("config|set"), ACL categories ("@dangerous"), or "all".
@@ -49,7 +52,7 @@ type Valkey struct {
 	Username string `name:"valkey-username" env:"VALKEYBATCH_VALKEY_USERNAME" placeholder:"NAME" help:"User name for the deployment." group:"Valkey"`
 	Password Secret `name:"valkey-password" env:"VALKEYBATCH_VALKEY_PASSWORD" placeholder:"SECRET" help:"Password for the deployment. Better given by environment or file: flags are visible to other users." group:"Valkey"`
 	// PasswordFile is a file that holds the password, instead of Password.
-	PasswordFile string `name:"valkey-password-file" env:"VALKEYBATCH_VALKEY_PASSWORD_FILE" placeholder:"FILE" help:"File that holds the password; a line end at its end is dropped." group:"Valkey"`
+	PasswordFile string `name:"valkey-password-file" env:"VALKEYBATCH_VALKEY_PASSWORD_FILE" placeholder:"FILE" help:"File that holds the password; a line end at its end is dropped. New connections use what it holds by then." group:"Valkey"`
 	// TLS connects with TLS; the other TLS settings need it. Without CA the system's
 	// certificates are trusted; without ServerName every node must prove its own host name.
 	TLS           bool   `name:"valkey-tls" env:"VALKEYBATCH_VALKEY_TLS" help:"Connect to the deployment with TLS." group:"Valkey"`

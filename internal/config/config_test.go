@@ -53,7 +53,15 @@ func TestDefaults(t *testing.T) {
 		LogLevel:     "info",
 		LogFormat:    "text",
 		DrainTimeout: 30 * time.Second,
-		Valkey:       Valkey{ClientName: "valkeybatch", TopologyRefresh: 30 * time.Second},
+		TLS:          TLS{ClientAuth: "require", ReloadInterval: 2 * time.Second},
+		Auth:         Auth{Open: []string{"health"}},
+		Connections: Connections{
+			KeepaliveMinTime:      5 * time.Second,
+			KeepaliveTime:         time.Minute,
+			KeepaliveTimeout:      20 * time.Second,
+			MaxConnectionAgeGrace: 5 * time.Minute,
+		},
+		Valkey: Valkey{ClientName: "valkeybatch", TopologyRefresh: 30 * time.Second},
 		Limits: Limits{
 			DefaultTimeout:        5 * time.Second,
 			MaxTimeout:            5 * time.Minute,
@@ -102,10 +110,23 @@ func settings(t *testing.T) []setting {
 		{"log-format", "json", func(c *Config) any { return c.LogFormat }, "json"},
 		{"drain-delay", "7s", func(c *Config) any { return c.DrainDelay }, 7 * time.Second},
 		{"drain-timeout", "8s", func(c *Config) any { return c.DrainTimeout }, 8 * time.Second},
+		{"tls-cert", "/cert", func(c *Config) any { return c.TLS.Cert }, "/cert"},
+		{"tls-key", "/key", func(c *Config) any { return c.TLS.Key }, "/key"},
+		{"tls-client-ca", "/ca", func(c *Config) any { return c.TLS.ClientCA }, "/ca"},
+		{"tls-client-auth", "optional", func(c *Config) any { return c.TLS.ClientAuth }, "optional"},
+		{"reload-interval", "3s", func(c *Config) any { return c.TLS.ReloadInterval }, 3 * time.Second},
+		{"auth-file", "/auth", func(c *Config) any { return c.Auth.File }, "/auth"},
+		{"auth-open", "health,reflection", func(c *Config) any { return c.Auth.Open }, []string{"health", "reflection"}},
+		{"max-batches-per-second", "19", func(c *Config) any { return c.Auth.MaxBatchesPerSecond }, 19},
+		{"keepalive-min-time", "4s", func(c *Config) any { return c.Connections.KeepaliveMinTime }, 4 * time.Second},
+		{"keepalive-time", "11s", func(c *Config) any { return c.Connections.KeepaliveTime }, 11 * time.Second},
+		{"keepalive-timeout", "12s", func(c *Config) any { return c.Connections.KeepaliveTimeout }, 12 * time.Second},
+		{"max-connection-age", "30m", func(c *Config) any { return c.Connections.MaxConnectionAge }, 30 * time.Minute},
+		{"max-connection-age-grace", "10m", func(c *Config) any { return c.Connections.MaxConnectionAgeGrace }, 10 * time.Minute},
 		{"valkey", "a:1,b:2", func(c *Config) any { return c.Valkey.Seeds }, []string{"a:1", "b:2"}},
 		{"valkey-username", "u", func(c *Config) any { return c.Valkey.Username }, "u"},
 		{"valkey-password", "p", func(c *Config) any { return c.Valkey.Password }, Secret("p")},
-		{"valkey-password-file", passwordFile, func(c *Config) any { return c.Valkey.Password }, Secret("file secret")},
+		{"valkey-password-file", passwordFile, func(c *Config) any { return c.Valkey.PasswordFile }, passwordFile},
 		{"valkey-tls", "true", func(c *Config) any { return c.Valkey.TLS }, true},
 		{"valkey-tls-ca", "/ca", func(c *Config) any { return c.Valkey.TLSCA }, "/ca"},
 		{"valkey-tls-cert", "/cert", func(c *Config) any { return c.Valkey.TLSCert }, "/cert"},
@@ -159,7 +180,7 @@ func TestEverySettingEverywhere(t *testing.T) {
 	for _, s := range settings(t) {
 		names = append(names, s.flag)
 		t.Run(s.flag, func(t *testing.T) {
-			if strings.HasPrefix(s.flag, "valkey-tls") {
+			if strings.HasPrefix(s.flag, "valkey-tls") || strings.HasPrefix(s.flag, "tls-") {
 				testUnvalidated(t, s)
 				return
 			}
@@ -286,6 +307,13 @@ func TestRefused(t *testing.T) {
 		"certificate without key":  {[]string{"--valkey-tls", "--valkey-tls-cert=" + pem}, []string{"valkey-tls-cert", "valkey-tls-key"}},
 		"key without certificate":  {[]string{"--valkey-tls", "--valkey-tls-key=" + pem}, []string{"valkey-tls-key", "valkey-tls-cert"}},
 		"bad key pair":             {[]string{"--valkey-tls", "--valkey-tls-key=" + pem, "--valkey-tls-cert=" + pem}, []string{"valkey-tls-cert"}},
+		"TLS without key":          {[]string{"--tls-cert=" + pem}, []string{"tls-cert", "tls-key"}},
+		"TLS without certificate":  {[]string{"--tls-key=" + pem}, []string{"tls-key", "tls-cert"}},
+		"callers' CA without TLS":  {[]string{"--tls-client-ca=" + pem}, []string{"tls-client-ca", "tls-cert"}},
+		"bad certificate":          {[]string{"--tls-cert=" + pem, "--tls-key=" + pem}, []string{"tls-cert", pem}},
+		"unknown client auth":      {[]string{"--tls-client-auth=maybe"}, []string{"tls-client-auth", "maybe", "require"}},
+		"unknown open service":     {[]string{"--auth-open=health,echo"}, []string{"auth-open", "echo", "reflection"}},
+		"none and another":         {[]string{"--auth-open=health,none"}, []string{"auth-open", "none", "health"}},
 		"client name with space":   {[]string{"--client-name=a b"}, []string{"client-name", "a b"}},
 		"missing file":             {[]string{"--config=/nonexistent"}, []string{"/nonexistent"}},
 		"file too big":             {[]string{"--config=" + big}, []string{big, "1048576"}},
@@ -323,6 +351,16 @@ func TestHealthcheckCommand(t *testing.T) {
 	}
 	want := &Command{Healthcheck: &Healthcheck{Address: "unix:///x", Service: "valkey", Timeout: time.Second}}
 	if diff := cmp.Diff(want, command); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTokenCommand(t *testing.T) {
+	command, err := Parse([]string{"token"}, "v0", Streams{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(&Command{Token: true}, command); diff != "" {
 		t.Error(diff)
 	}
 }

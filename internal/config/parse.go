@@ -24,6 +24,8 @@ type Command struct {
 	Effective string
 	// Healthcheck is set when a running server's health is asked for.
 	Healthcheck *Healthcheck
+	// Token is set when a new token for a caller is asked for.
+	Token bool
 }
 
 // Healthcheck is the settings of the probe.
@@ -32,6 +34,15 @@ type Healthcheck struct {
 	Address string `name:"address" env:"VALKEYBATCH_HEALTHCHECK_ADDRESS" default:"127.0.0.1:7400" placeholder:"ADDR" help:"Address of the server: host:port or unix:///path."`
 	// Service is the service to ask for; empty: the server as a whole.
 	Service string `name:"service" env:"VALKEYBATCH_HEALTHCHECK_SERVICE" placeholder:"NAME" help:"Service to ask for; none: the server as a whole."`
+	// TLS makes the probe speak TLS; the settings below need it. Without CA the system's
+	// certificates are trusted.
+	TLS        bool   `name:"tls" env:"VALKEYBATCH_HEALTHCHECK_TLS" help:"Connect with TLS."`
+	CA         string `name:"ca" env:"VALKEYBATCH_HEALTHCHECK_CA" placeholder:"FILE" help:"With tls, PEM file with the certificates to trust instead of the system's."`
+	Cert       string `name:"cert" env:"VALKEYBATCH_HEALTHCHECK_CERT" placeholder:"FILE" help:"With tls, PEM file with the client certificate."`
+	Key        string `name:"key" env:"VALKEYBATCH_HEALTHCHECK_KEY" placeholder:"FILE" help:"With tls, PEM file with the client certificate's key."`
+	ServerName string `name:"server-name" env:"VALKEYBATCH_HEALTHCHECK_SERVER_NAME" placeholder:"NAME" help:"With tls, the name that the server's certificate must hold, instead of the address's host."`
+	// TokenFile is a file with the bearer token to send, where health is not open to anyone.
+	TokenFile string `name:"token-file" env:"VALKEYBATCH_HEALTHCHECK_TOKEN_FILE" placeholder:"FILE" help:"File with the bearer token to send, where health needs one."`
 	// Timeout bounds the whole probe.
 	Timeout time.Duration `name:"timeout" env:"VALKEYBATCH_HEALTHCHECK_TIMEOUT" default:"3s" placeholder:"DURATION" help:"How long the probe may take."`
 }
@@ -40,7 +51,8 @@ type Healthcheck struct {
 type cli struct {
 	Version     kong.VersionFlag `name:"version" help:"Print the version and exit."`
 	PrintConfig bool             `name:"print-config" help:"Print the settings as they take effect, as a YAML file that says where each is from and leaves secrets out, and exit."`
-	Serve       Config           `cmd:"" default:"withargs" help:"Serve batches of Valkey commands over gRPC. This is the default command; the other is healthcheck."`
+	Serve       Config           `cmd:"" default:"withargs" help:"Serve batches of Valkey commands over gRPC. This is the default command; the others are healthcheck and token."`
+	Token       struct{}         `cmd:"" help:"Make a token for a caller: prints the token, and on a second line what stands for it in the file of --auth-file."`
 	Healthcheck Healthcheck      `cmd:"" help:"Ask a running server for its health: exit code 0 if it is serving, 1 if not."`
 }
 
@@ -75,11 +87,13 @@ func Parse(args []string, version string, streams Streams) (*Command, error) {
 	if strings.HasPrefix(out.command, "healthcheck") {
 		return &Command{Healthcheck: &out.cli.Healthcheck}, nil
 	}
+	if out.command == "token" {
+		return &Command{Token: true}, nil
+	}
 	config := &out.cli.Serve
 	config.normalize()
 	effective := ""
 	if out.cli.PrintConfig {
-		// Checking reads files into settings, and what they hold is nobody's to see.
 		effective = config.effective(out.origins)
 	}
 	unknown := unknownEnvironment(out.app, os.Environ())
@@ -147,7 +161,7 @@ func Version(linked string) string {
 // normalize drops the empty elements of lists, which empty environment variables and
 // trailing commas leave behind.
 func (c *Config) normalize() {
-	for _, list := range []*[]string{&c.Listen, &c.Valkey.Seeds, &c.AllowCommand, &c.DenyCommand} {
+	for _, list := range []*[]string{&c.Listen, &c.Valkey.Seeds, &c.AllowCommand, &c.DenyCommand, &c.Auth.Open} {
 		kept := (*list)[:0]
 		for _, element := range *list {
 			if element = strings.TrimSpace(element); element != "" {

@@ -1,19 +1,17 @@
 package config
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 )
 
 // Check validates every setting and returns all that is wrong, joined: [*SettingError]s with
-// the setting's name, its value and what is allowed. It reads the password file into the password.
+// the setting's name, its value and what is allowed. The files that settings name are read to see
+// whether they are of use.
 func (c *Config) Check() error {
 	v := &c.Valkey
 	errs := []error{
@@ -22,6 +20,8 @@ func (c *Config) Check() error {
 		v.checkUnused(),
 		v.checkPassword(),
 		v.checkTLS(),
+		c.TLS.check(),
+		c.Auth.check(),
 		checkName("client-name", v.ClientName),
 		checkRanges(c),
 	}
@@ -103,80 +103,6 @@ func checkAddress(address string, leastPort int) error {
 		return fmt.Errorf("%q has no valid port: %d to 65535 are allowed", address, leastPort)
 	}
 	return nil
-}
-
-// maxPassword is the longest password that is read from a file, in bytes.
-const maxPassword = 64 << 10
-
-func (v *Valkey) checkPassword() error {
-	if v.PasswordFile != "" {
-		if v.Password != "" {
-			return wrong("valkey-password-file", "valkey-password is set too: set one of both")
-		}
-		data, err := os.ReadFile(v.PasswordFile)
-		if err != nil {
-			return wrong("valkey-password-file", "%w", err)
-		}
-		if len(data) > maxPassword {
-			return wrong("valkey-password-file", "%d bytes are over the limit of %d", len(data), maxPassword)
-		}
-		v.Password = Secret(strings.TrimRight(string(data), "\r\n"))
-		if v.Password == "" {
-			return wrong("valkey-password-file", "%s is empty", v.PasswordFile)
-		}
-		v.PasswordFile = ""
-	}
-	if v.Username != "" && v.Password == "" {
-		return wrong("valkey-username", "a password is needed too: set valkey-password or valkey-password-file")
-	}
-	return nil
-}
-
-func (v *Valkey) checkTLS() error {
-	if !v.TLS {
-		for _, setting := range []struct{ key, value string }{
-			{"valkey-tls-ca", v.TLSCA}, {"valkey-tls-cert", v.TLSCert},
-			{"valkey-tls-key", v.TLSKey}, {"valkey-tls-server-name", v.TLSServerName},
-		} {
-			if setting.value != "" {
-				return wrong(setting.key, "is set, but valkey-tls is not")
-			}
-		}
-		return nil
-	}
-	_, err := v.TLSConfig()
-	return err
-}
-
-// TLSConfig reads the files named and returns what connections use: nil without TLS.
-func (v *Valkey) TLSConfig() (*tls.Config, error) {
-	if !v.TLS {
-		return nil, nil
-	}
-	out := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: v.TLSServerName}
-	if v.TLSCA != "" {
-		pem, err := os.ReadFile(v.TLSCA)
-		if err != nil {
-			return nil, wrong("valkey-tls-ca", "%w", err)
-		}
-		out.RootCAs = x509.NewCertPool()
-		if !out.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, wrong("valkey-tls-ca", "%s holds no PEM certificate", v.TLSCA)
-		}
-	}
-	switch {
-	case v.TLSCert != "" && v.TLSKey != "":
-		pair, err := tls.LoadX509KeyPair(v.TLSCert, v.TLSKey)
-		if err != nil {
-			return nil, wrong("valkey-tls-cert", "with valkey-tls-key: %w", err)
-		}
-		out.Certificates = []tls.Certificate{pair}
-	case v.TLSCert != "":
-		return nil, wrong("valkey-tls-cert", "valkey-tls-key is needed too")
-	case v.TLSKey != "":
-		return nil, wrong("valkey-tls-key", "valkey-tls-cert is needed too")
-	}
-	return out, nil
 }
 
 // checkName checks what Valkey takes as a connection's name: printable ASCII without spaces.

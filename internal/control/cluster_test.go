@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/valkeybatch/valkeybatch/internal/credential"
 	"github.com/valkeybatch/valkeybatch/internal/slotmap"
 	"github.com/valkeybatch/valkeybatch/internal/valkeytest/local"
 )
@@ -148,7 +149,7 @@ func TestClusterLife(t *testing.T) {
 
 func TestClusterSecured(t *testing.T) {
 	cl := cluster(t, local.ClusterConfig{Replicas: 1, Password: "secret", TLS: true})
-	c := client(t, Config{Seeds: addrs(cl.Nodes[:1]), Password: "secret", TLS: cl.Nodes[0].Config().TLS.Client})
+	c := client(t, Config{Seeds: addrs(cl.Nodes[:1]), Password: credential.Fixed("secret"), TLS: always(cl.Nodes[0].Config().TLS.Client)})
 	for range 2 { // the second time through the addresses the cluster announced
 		topo := topology(t, c)
 		verify(t, cl, topo)
@@ -229,7 +230,7 @@ func TestClusterRestrictedUser(t *testing.T) {
 		for _, n := range cl.Nodes {
 			must(t, n.Server, "ACL", "SETUSER", user, "on", ">pw", rules)
 		}
-		c := client(t, Config{Seeds: addrs(cl.Nodes), Username: user, Password: "pw"})
+		c := client(t, Config{Seeds: addrs(cl.Nodes), Username: user, Password: credential.Fixed("pw")})
 		topo, err := c.Topology(within(t))
 		if user == "none" {
 			if n := failure(t, err); !strings.Contains(n.Error(), "NOPERM") {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/valkeybatch/valkeybatch/internal/command"
+	"github.com/valkeybatch/valkeybatch/internal/credential"
 	"github.com/valkeybatch/valkeybatch/internal/resp"
 	"github.com/valkeybatch/valkeybatch/internal/valkeytest/local"
 )
@@ -85,7 +86,7 @@ func TestCommandInfo(t *testing.T) {
 func TestCommandsRefusedOrNonsense(t *testing.T) {
 	s := server(t, local.Config{})
 	must(t, s, "ACL", "SETUSER", "poor", "on", ">pw", "+get")
-	c := client(t, Config{Seeds: []string{s.Addr()}, Username: "poor", Password: "pw"})
+	c := client(t, Config{Seeds: []string{s.Addr()}, Username: "poor", Password: credential.Fixed("pw")})
 	if _, err := c.Commands(within(t)); err == nil || !strings.Contains(failure(t, err).Error(), "NOPERM") {
 		t.Errorf("%v", err)
 	}

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net"
 	"time"
+
+	"github.com/valkeybatch/valkeybatch/internal/credential"
 )
 
 // Config holds the settings of a [Client].
@@ -14,13 +16,15 @@ type Config struct {
 	// asked first, and again whenever the topology is refreshed. At least one.
 	Seeds []string
 	// Username and Password authenticate every connection. A password without a
-	// user name is the default user's.
-	Username, Password string
+	// user name is the default user's. When the password changes, new connections
+	// use the new one.
+	Username string
+	Password *credential.Password
 	// ClientName is what CLIENT LIST shows; "" for none.
 	ClientName string
-	// TLS, when not nil, is used for every connection. Its ServerName, when empty,
-	// is the host of the address dialled.
-	TLS *tls.Config
+	// TLS, when not nil, makes every connection TLS, with the settings that it returns
+	// at the time. Their ServerName, when empty, is the host of the address dialled.
+	TLS func() *tls.Config
 	// Timeout bounds what one node may take for one question, dialling included:
 	// 2 s by default.
 	Timeout time.Duration

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"testing"
 	"time"
@@ -18,6 +19,11 @@ func within(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// always is a client's TLS settings that do not change.
+func always(settings *tls.Config) func() *tls.Config {
+	return func() *tls.Config { return settings }
 }
 
 func client(t *testing.T, config Config) *Client {

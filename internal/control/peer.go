@@ -12,6 +12,7 @@ import (
 
 	"github.com/valkey-io/valkey-go"
 
+	"github.com/valkeybatch/valkeybatch/internal/credential"
 	"github.com/valkeybatch/valkeybatch/internal/resp"
 )
 
@@ -105,8 +106,8 @@ func (p *peer) exchange(ctx context.Context, commands [][]string) (results []val
 	defer stop()
 
 	if p.client == nil {
-		if p.client, err = valkey.NewClient(p.options(ctx)); err != nil {
-			return nil, p.handshakeError(err)
+		if p.client, err = p.connect(ctx); err != nil {
+			return nil, err
 		}
 	}
 	built := make([]valkey.Completed, len(commands))
@@ -123,11 +124,32 @@ func (p *peer) exchange(ctx context.Context, commands [][]string) (results []val
 	return results, nil
 }
 
+// connect makes a client on a new connection. Where the password is refused it tries the one
+// that has taken its place, or the one before: see [credential.Password.Alternative].
+func (p *peer) connect(ctx context.Context) (valkey.Client, error) {
+	password := p.config.Password.Get()
+	client, err := valkey.NewClient(p.options(ctx, password))
+	if err == nil {
+		return client, nil
+	}
+	var refused *valkey.ValkeyError
+	if errors.As(err, &refused) && credential.Refused(refused.Error()) {
+		if other, ok := p.config.Password.Alternative(password); ok {
+			p.drop() // the connection that was refused
+			if client, err = valkey.NewClient(p.options(ctx, other)); err == nil {
+				return client, nil
+			}
+			password = other
+		}
+	}
+	return nil, handshakeError(err, password)
+}
+
 // handshakeError makes an error of connecting fit to be shown: a server that does not know
 // HELLO or AUTH may repeat the password.
-func (p *peer) handshakeError(err error) error {
+func handshakeError(err error, password string) error {
 	var refused *valkey.ValkeyError
-	switch password := p.config.Password; {
+	switch {
 	case errors.As(err, &refused):
 		return &HandshakeError{Text: resp.Refusal(refused.Error(), password)}
 	case password != "" && strings.Contains(err.Error(), password):
@@ -138,12 +160,12 @@ func (p *peer) handshakeError(err error) error {
 
 // options are the settings under which valkey-go does nothing of its own accord:
 // one connection, no background pings, no cache, no retries, no redirects.
-func (p *peer) options(ctx context.Context) valkey.ClientOption {
+func (p *peer) options(ctx context.Context, password string) valkey.ClientOption {
 	return valkey.ClientOption{
 		InitAddress:         []string{p.addr},
 		ForceSingleClient:   true,
 		Username:            p.config.Username,
-		Password:            p.config.Password,
+		Password:            password,
 		ClientName:          p.config.ClientName,
 		ClientSetInfo:       valkey.DisableClientSetInfo,
 		DisableRetry:        true,
@@ -175,7 +197,7 @@ func (p *peer) dial(ctx context.Context) (net.Conn, error) {
 		return nil, err
 	}
 	if p.config.TLS != nil {
-		config := p.config.TLS
+		config := p.config.TLS()
 		if config.ServerName == "" {
 			config = config.Clone()
 			config.ServerName = hostOf(p.addr)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/valkeybatch/valkeybatch/internal/credential"
 	"github.com/valkeybatch/valkeybatch/internal/resp"
 	"github.com/valkeybatch/valkeybatch/internal/valkeytest"
 )
@@ -25,7 +26,7 @@ func TestPasswordStaysSecret(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := valkeytest.StartScripted(t, func(_ int, args []string) []byte { return resp.AppendError(nil, answer(args)) })
 			var log bytes.Buffer
-			c := client(t, Config{Seeds: []string{s.Addr()}, Password: password, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			c := client(t, Config{Seeds: []string{s.Addr()}, Password: credential.Fixed(password), Logger: slog.New(slog.NewTextHandler(&log, nil))})
 			_, err := c.Topology(within(t))
 			if err == nil || strings.Contains(err.Error(), password) || !strings.Contains(err.Error(), "handshake") {
 				t.Errorf("topology: %v", err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/valkeybatch/valkeybatch/internal/credential"
 	"github.com/valkeybatch/valkeybatch/internal/valkeytest/local"
 )
 
@@ -42,7 +43,7 @@ func TestPassword(t *testing.T) {
 	s := server(t, local.Config{Password: "secret"})
 	must(t, s, "ACL", "SETUSER", "ann", "on", ">annpass", "~*", "+@all")
 	for name, config := range map[string]Config{
-		"default": {Password: "secret"}, "named default": {Username: "default", Password: "secret"}, "user": {Username: "ann", Password: "annpass"},
+		"default": {Password: credential.Fixed("secret")}, "named default": {Username: "default", Password: credential.Fixed("secret")}, "user": {Username: "ann", Password: credential.Fixed("annpass")},
 	} {
 		config.Seeds = []string{s.Addr()}
 		c := client(t, config)
@@ -53,7 +54,7 @@ func TestPassword(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for name, config := range map[string]Config{"none": {}, "wrong": {Password: "guess"}, "wrong user": {Username: "bob", Password: "secret"}} {
+	for name, config := range map[string]Config{"none": {}, "wrong": {Password: credential.Fixed("guess")}, "wrong user": {Username: "bob", Password: credential.Fixed("secret")}} {
 		config.Seeds = []string{s.Addr()}
 		c := client(t, config)
 		_, err := c.Topology(within(t))
@@ -74,7 +75,7 @@ func TestPassword(t *testing.T) {
 func TestRestrictedUser(t *testing.T) {
 	s := server(t, local.Config{})
 	must(t, s, "ACL", "SETUSER", "poor", "on", ">pw", "~*", "+get")
-	c := client(t, Config{Seeds: []string{s.Addr()}, Username: "poor", Password: "pw"})
+	c := client(t, Config{Seeds: []string{s.Addr()}, Username: "poor", Password: credential.Fixed("pw")})
 	if topo := topology(t, c); topo.IsCluster() {
 		t.Error("not a cluster")
 	}
@@ -95,7 +96,7 @@ func TestUnixSocketAndTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = server(t, local.Config{TLS: secure})
-	c = client(t, Config{Seeds: []string{s.Addr()}, TLS: secure.Client})
+	c = client(t, Config{Seeds: []string{s.Addr()}, TLS: always(secure.Client)})
 	topology(t, c)
 	if err := c.Health(within(t)); err != nil {
 		t.Error(err)

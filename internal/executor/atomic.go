@@ -132,7 +132,7 @@ func (r *run) transaction(ctx context.Context, tx *part, to target) *node.Batch 
 	if r.selects {
 		nb.Add([][]byte{selekt, dbZero}) // runs only if the others do; its reply is dropped
 	}
-	r.cfg.Pool.Get(to.addr).Do(ctx, node.Target{
+	r.pool.Get(to.addr).Do(ctx, node.Target{
 		Class:   node.Atomic,
 		Replica: to.replica,
 		Asking:  tx.trouble != nil && tx.trouble.asking,

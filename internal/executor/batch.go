@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"github.com/valkeybatch/valkeybatch/internal/command"
 	"github.com/valkeybatch/valkeybatch/internal/node"
 	"github.com/valkeybatch/valkeybatch/internal/poison"
 	"github.com/valkeybatch/valkeybatch/internal/resp"
@@ -13,6 +14,10 @@ type Batch struct {
 	// Commands holds each command as its name and arguments, which must stay unchanged until
 	// Execute returns.
 	Commands [][][]byte
+	// Access is what the caller may do, within the operator's policy. Nil: everything.
+	Access *command.Access
+	// Pool, if set, has the connections that the batch uses instead of [Config.Pool].
+	Pool *node.Pool
 	// Owner, if set, is who owns the arguments' bytes.
 	Owner Owner
 }

@@ -148,7 +148,7 @@ func (r *run) guard(s *sent, step func()) {
 
 // address says where the group's sub-pipeline goes.
 func (s *sent) address(r *run, p *plan) {
-	s.node = r.cfg.Pool.Get(s.addr)
+	s.node = r.pool.Get(s.addr)
 	s.to = node.Target{Class: s.class(r, p), Replica: s.replica}
 	if s.to.Class == node.Ordinary && (s.batch.Bytes() > r.cfg.BulkBytes || s.batch.Len() > r.cfg.BulkCommands) {
 		s.to.Class = node.Bulk

@@ -60,6 +60,19 @@ type InvalidError struct {
 
 func (e *InvalidError) Error() string { return e.Field + ": " + e.Message }
 
+// DeniedError says that the caller may not do what a command asks for. Nothing was sent.
+type DeniedError struct {
+	// Index is the command's index and Command its name.
+	Index   int
+	Command string
+	// Rule is the rule that refuses it and Reason a sentence; neither holds arguments.
+	Rule, Reason string
+}
+
+func (e *DeniedError) Error() string {
+	return fmt.Sprintf("batch.commands[%d]: %s", e.Index, e.Reason)
+}
+
 // RaisedError is the error with the lowest index of a batch with raise_on_error.
 type RaisedError struct {
 	// Index is the command's index and Command its name.

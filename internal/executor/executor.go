@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -109,6 +110,7 @@ func (e *Executor) Execute(ctx context.Context, b Batch, o options.Options) (*Re
 		Executor: e,
 		scratch:  s,
 		batch:    b,
+		pool:     cmp.Or(b.Pool, e.cfg.Pool),
 		opts:     o,
 		start:    start,
 		deadline: deadline,

@@ -56,7 +56,7 @@ func (it item) scripted() bool { return it.info.ErrorsUntrusted() }
 // found before anything of it is sent.
 func (r *run) prepare(ctx context.Context) error {
 	r.items = slices.Grow(r.items[:0], len(r.batch.Commands))[:len(r.batch.Commands)]
-	table := r.cfg.Commands.Table()
+	table, access := r.cfg.Commands.Table(), r.batch.Access
 	var last *command.Info // the command before, if all that is said of it holds for its namesakes
 	var lastName []byte
 	for i, args := range r.batch.Commands {
@@ -66,6 +66,11 @@ func (r *run) prepare(ctx context.Context) error {
 		it := &r.items[i]
 		if last != nil && bytes.Equal(args[0], lastName) {
 			it.info, it.slot, it.otherSlot = last, keyless, keyless
+			if access != nil {
+				if err := r.granted(i, access, args); err != nil {
+					return err
+				}
+			}
 			r.place(it, args)
 			continue
 		}
@@ -96,6 +101,11 @@ func (r *run) prepare(ctx context.Context) error {
 		}
 		if err := r.permit(i, info); err != nil {
 			return err
+		}
+		if access != nil {
+			if err := r.granted(i, access, args); err != nil {
+				return err
+			}
 		}
 		if !it.selects && !info.Container() {
 			last, lastName = info, args[0]
@@ -136,6 +146,15 @@ func (r *run) forbid(i int, info *command.Info) error {
 	}
 	if reason, denied := r.cfg.Policy.Denied(info); denied {
 		return r.invalid(i, "COMMAND_DENIED", reason)
+	}
+	return nil
+}
+
+// granted refuses what the caller may not do.
+func (r *run) granted(i int, access *command.Access, args [][]byte) error {
+	it := &r.items[i]
+	if refusal := access.Refuses(it.info, args); refusal != nil {
+		return &DeniedError{Index: i, Command: it.name(args), Rule: refusal.Rule, Reason: refusal.Reason}
 	}
 	return nil
 }

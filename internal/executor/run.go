@@ -25,6 +25,8 @@ type run struct {
 	// timeout is the time that the batch was given: its own, or its caller's where that is less.
 	timeout time.Duration
 	budget  *node.Budget
+	// pool has the connections that the batch uses.
+	pool *node.Pool
 	// cluster is whether the deployment is a cluster.
 	cluster bool
 	// route is the caller's choice of node, resolved anew each round.
@@ -148,7 +150,7 @@ func (r *run) overdue(class node.Class) {
 func (r *run) reconnect(addr string) {
 	if !slices.Contains(r.reconnected, addr) {
 		r.reconnected = append(r.reconnected, addr)
-		r.cfg.Pool.Get(addr).Recycle()
+		r.pool.Get(addr).Recycle()
 	}
 }
 

@@ -6,18 +6,22 @@ import (
 	"log/slog"
 	"net"
 	"time"
+
+	"github.com/valkeybatch/valkeybatch/internal/credential"
 )
 
 // Config holds what all connections of a Pool have in common. Zero values mean the defaults.
 type Config struct {
 	// Username and Password authenticate every connection (HELLO 3 AUTH). A password without
-	// a user name authenticates the user "default"; neither means no authentication.
-	Username, Password string
+	// a user name authenticates the user "default"; neither means no authentication. When the
+	// password changes, new connections use the new one and others stay as they are.
+	Username string
+	Password *credential.Password
 	// ClientName is the name that the server lists connections under; empty for none.
 	ClientName string
-	// TLS, if set, makes all connections TLS. Its ServerName, when empty, is the host of the
-	// node's address, and localhost for a socket.
-	TLS *tls.Config
+	// TLS, if set, makes all connections TLS, each with the settings that it returns at the time.
+	// Their ServerName, when empty, is the host of the node's address, and localhost for a socket.
+	TLS func() *tls.Config
 	// Cluster says that the nodes are a cluster's. Replica connections begin with READONLY in
 	// any case; on a cluster a server that refuses it is an error.
 	Cluster bool

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/valkeybatch/valkeybatch/internal/credential"
 	"github.com/valkeybatch/valkeybatch/internal/node"
 	"github.com/valkeybatch/valkeybatch/internal/valkeytest"
 )
@@ -149,7 +150,7 @@ func TestAtomicNeverInterleaves(t *testing.T) {
 func TestMultiRefused(t *testing.T) {
 	s := valkeytest.StartServer(t)
 	s.MustDo(t, "ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", "-multi")
-	p := newPool(t, node.Config{Username: "app", Password: "pw"})
+	p := newPool(t, node.Config{Username: "app", Password: credential.Fixed("pw")})
 	n := p.Get(s.Addr())
 	refused := func() {
 		t.Helper()

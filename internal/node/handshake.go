@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 
+	"github.com/valkeybatch/valkeybatch/internal/credential"
 	"github.com/valkeybatch/valkeybatch/internal/resp"
 )
 
@@ -25,11 +26,27 @@ type ServerError struct {
 // Error returns both.
 func (e *ServerError) Error() string { return e.Command + ": " + e.Text }
 
-// open dials the node and makes the connection ready for sub-batches.
+// open dials the node and makes the connection ready for sub-batches. Where the password is
+// refused it tries the one that has taken its place, or the one before: see
+// [credential.Password.Alternative].
 func (n *Node) open(ctx context.Context, replica bool) (*conn, error) {
 	cfg := &n.pool.cfg
 	ctx, cancel := context.WithTimeout(ctx, cfg.DialTimeout)
 	defer cancel()
+	password := cfg.Password.Get()
+	c, err := n.openWith(ctx, replica, password)
+	var answer *ServerError
+	if errors.As(err, &answer) && credential.Refused(answer.Text) {
+		if other, ok := cfg.Password.Alternative(password); ok {
+			return n.openWith(ctx, replica, other)
+		}
+	}
+	return c, err
+}
+
+// openWith opens a connection that authenticates with the password.
+func (n *Node) openWith(ctx context.Context, replica bool, password string) (*conn, error) {
+	cfg := &n.pool.cfg
 	network, addr := "tcp", n.addr
 	if path, ok := strings.CutPrefix(addr, unixScheme); ok {
 		network, addr = "unix", path
@@ -48,7 +65,7 @@ func (n *Node) open(ctx context.Context, replica bool) (*conn, error) {
 		nc = encrypted
 	}
 	c := newConn(n.addr, sock, nc, cfg)
-	asked := c.greeting(replica)
+	asked := c.greeting(password, replica)
 	b, err := c.request(ctx, asked...) // before anything is read, so that an early refusal is its answer
 	if err != nil {
 		sock.Close()
@@ -58,7 +75,7 @@ func (n *Node) open(ctx context.Context, replica bool) (*conn, error) {
 		c.neverRead(n.errClosed())
 		return nil, n.errClosed()
 	}
-	if err := c.greeted(ctx, asked, b); err != nil {
+	if err := c.greeted(ctx, password, asked, b); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -69,7 +86,7 @@ const unixScheme = "unix://"
 
 // tlsConfig returns the TLS settings for the node's host. A server behind a socket is localhost.
 func (n *Node) tlsConfig() *tls.Config {
-	cfg := n.pool.cfg.TLS
+	cfg := n.pool.cfg.TLS()
 	if cfg.ServerName != "" || cfg.InsecureSkipVerify {
 		return cfg
 	}
@@ -88,14 +105,14 @@ func (n *Node) tlsConfig() *tls.Config {
 // greeting returns the commands that switch the connection to RESP3, authenticate and name
 // it, and make it read from a replica if that is wanted. HELLO works while the server is
 // loading its data.
-func (c *conn) greeting(replica bool) [][]string {
+func (c *conn) greeting(password string, replica bool) [][]string {
 	hello := []string{"HELLO", "3"}
-	if c.cfg.Password != "" || c.cfg.Username != "" {
+	if password != "" || c.cfg.Username != "" {
 		user := c.cfg.Username
 		if user == "" {
 			user = "default"
 		}
-		hello = append(hello, "AUTH", user, c.cfg.Password)
+		hello = append(hello, "AUTH", user, password)
 	}
 	if c.cfg.ClientName != "" {
 		hello = append(hello, "SETNAME", c.cfg.ClientName)
@@ -107,7 +124,7 @@ func (c *conn) greeting(replica bool) [][]string {
 }
 
 // greeted judges the answers to the greeting. The connection is closed if they are refusals.
-func (c *conn) greeted(ctx context.Context, asked [][]string, b *Batch) error {
+func (c *conn) greeted(ctx context.Context, password string, asked [][]string, b *Batch) error {
 	replies, err := c.answers(ctx, b)
 	if err != nil {
 		return err
@@ -120,8 +137,8 @@ func (c *conn) greeted(ctx context.Context, asked [][]string, b *Batch) error {
 			continue // a standalone replica serves reads as it is
 		}
 		text := f.ErrorText()
-		if i == 0 || (c.cfg.Password != "" && strings.Contains(text, c.cfg.Password)) {
-			text = resp.Refusal(text, c.cfg.Password)
+		if i == 0 || (password != "" && strings.Contains(text, password)) {
+			text = resp.Refusal(text, password)
 		}
 		err := &ConnectionError{Addr: c.addr, Op: OpHandshake, Err: &ServerError{Command: asked[i][0], Text: text}}
 		c.close(err)

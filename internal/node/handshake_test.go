@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/valkeybatch/valkeybatch/internal/credential"
 	"github.com/valkeybatch/valkeybatch/internal/node"
 	"github.com/valkeybatch/valkeybatch/internal/resp"
 	"github.com/valkeybatch/valkeybatch/internal/valkeytest"
@@ -47,7 +48,7 @@ func TestPasswordStaysSecret(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := valkeytest.StartScripted(t, func(_ int, args []string) []byte { return resp.AppendError(nil, answer(args)) })
 			var log logged
-			n := newPool(t, node.Config{Password: password, Logger: slog.New(slog.NewTextHandler(&log, nil))}).Get(s.Addr())
+			n := newPool(t, node.Config{Password: credential.Fixed(password), Logger: slog.New(slog.NewTextHandler(&log, nil))}).Get(s.Addr())
 			for _, target := range []node.Target{ordinary, blocking, transaction} {
 				b := do(t, n, target, command("PING"))
 				wantConnectionError(t, b, node.OpHandshake)
@@ -125,7 +126,7 @@ func TestUnixSocketTLS(t *testing.T) {
 	}()
 	client := s.TLS().Clone()
 	client.ServerName = ""
-	do(t, newPool(t, node.Config{TLS: client}).Get("unix://"+path), ordinary, command("PING"))
+	do(t, newPool(t, node.Config{TLS: always(client)}).Get("unix://"+path), ordinary, command("PING"))
 	if got := <-names; got != "localhost" {
 		t.Errorf("server name %q", got)
 	}

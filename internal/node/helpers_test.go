@@ -3,6 +3,7 @@ package node_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,11 @@ var (
 	blocking    = node.Target{Class: node.Blocking}
 	transaction = node.Target{Class: node.Atomic}
 )
+
+// always is a pool's TLS settings that do not change.
+func always(settings *tls.Config) func() *tls.Config {
+	return func() *tls.Config { return settings }
+}
 
 func newPool(t testing.TB, cfg node.Config) *node.Pool {
 	t.Helper()

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/valkeybatch/valkeybatch/internal/credential"
 	"github.com/valkeybatch/valkeybatch/internal/node"
 	"github.com/valkeybatch/valkeybatch/internal/valkeytest"
 )
@@ -184,7 +185,7 @@ func TestAuthentication(t *testing.T) {
 		{"", "secret", "default", ""}, {"app", "pw", "app", ""},
 		{"app", "wrong", "", "WRONGPASS"}, {"", "", "", "NOAUTH"},
 	} {
-		n := newPool(t, node.Config{Username: tc.user, Password: tc.password, ClientName: "x"}).Get(s.Addr())
+		n := newPool(t, node.Config{Username: tc.user, Password: credential.Fixed(tc.password), ClientName: "x"}).Get(s.Addr())
 		b := do(t, n, ordinary, command("ACL", "WHOAMI"))
 		if tc.refusal == "" {
 			wantOK(t, b, bulk(tc.who))
@@ -200,7 +201,7 @@ func TestAuthentication(t *testing.T) {
 
 func TestTLS(t *testing.T) {
 	s := valkeytest.StartServer(t, valkeytest.TLS())
-	n := newPool(t, node.Config{TLS: s.TLS()}).Get(s.Addr())
+	n := newPool(t, node.Config{TLS: always(s.TLS())}).Get(s.Addr())
 	large := strings.Repeat("x", 3<<20)
 	b := do(t, n, ordinary, command("PING"), command("SET", "k", large), command("GET", "k"), command("PING"))
 	wantOK(t, b, "+PONG\r\n", "+OK\r\n", bulk(large), "+PONG\r\n")
@@ -217,7 +218,7 @@ func TestTLS(t *testing.T) {
 	wg.Wait()
 	distrustful := s.TLS().Clone()
 	distrustful.RootCAs = nil
-	b = do(t, newPool(t, node.Config{TLS: distrustful}).Get(s.Addr()), ordinary, command("PING"))
+	b = do(t, newPool(t, node.Config{TLS: always(distrustful)}).Get(s.Addr()), ordinary, command("PING"))
 	wantConnectionError(t, b, node.OpHandshake)
 	plain := newPool(t, node.Config{}).Get(s.Addr())
 	b = do(t, plain, ordinary, command("PING"))

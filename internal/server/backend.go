@@ -2,9 +2,12 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 
+	"github.com/valkeybatch/valkeybatch/internal/auth"
+	"github.com/valkeybatch/valkeybatch/internal/certs"
 	"github.com/valkeybatch/valkeybatch/internal/command"
 	"github.com/valkeybatch/valkeybatch/internal/config"
 	"github.com/valkeybatch/valkeybatch/internal/control"
@@ -13,6 +16,7 @@ import (
 	"github.com/valkeybatch/valkeybatch/internal/node"
 	"github.com/valkeybatch/valkeybatch/internal/options"
 	"github.com/valkeybatch/valkeybatch/internal/registry"
+	"github.com/valkeybatch/valkeybatch/internal/reload"
 	"github.com/valkeybatch/valkeybatch/internal/service"
 	"github.com/valkeybatch/valkeybatch/internal/slotmap"
 )
@@ -22,6 +26,10 @@ type backend struct {
 	service *service.Service
 	// check asks for the deployment's health; nil for the embedded store, which has no other state.
 	check func(context.Context) error
+	// users are the connections of Valkey users that are not the server's own.
+	users *userPools
+	// files are what is read anew when it changes.
+	files []reload.Checker
 	// closers end the parts, those that use others first.
 	closers []func()
 }
@@ -35,26 +43,35 @@ func newBackend(cfg *config.Config, logger *slog.Logger) (*backend, error) {
 	if cfg.Embedded() {
 		return newEmbedded(cfg, logger, policy)
 	}
-	tlsConfig, err := cfg.Valkey.TLSConfig()
+	b := &backend{}
+	password, err := cfg.Valkey.CurrentPassword(logger)
 	if err != nil {
 		return nil, err
 	}
-	b := &backend{}
+	b.files = append(b.files, password)
+	var tlsNow func() *tls.Config
+	if cfg.Valkey.TLS {
+		settings, err := certs.NewClient(cfg.Valkey.TLSFiles(), logger)
+		if err != nil {
+			return nil, err
+		}
+		tlsNow, b.files = settings.Load, append(b.files, settings)
+	}
 	client := control.New(control.Config{
 		Seeds:      cfg.Valkey.Seeds,
 		Username:   cfg.Valkey.Username,
-		Password:   string(cfg.Valkey.Password),
+		Password:   password,
 		ClientName: cfg.Valkey.ClientName,
-		TLS:        tlsConfig,
+		TLS:        tlsNow,
 		Zones:      cfg.Valkey.AvailabilityZone != "",
 		Logger:     logger,
 	})
 	b.closers = append(b.closers, client.Close)
 	pool := node.Config{
 		Username:   cfg.Valkey.Username,
-		Password:   string(cfg.Valkey.Password),
+		Password:   password,
 		ClientName: cfg.Valkey.ClientName,
-		TLS:        tlsConfig,
+		TLS:        tlsNow,
 	}
 	topology := b.connect(cfg, logger, policy, client, client, pool)
 	b.check = func(ctx context.Context) error {
@@ -95,6 +112,7 @@ func (b *backend) connect(cfg *config.Config, logger *slog.Logger, policy *comma
 	nodes.MaxDepth = cfg.Limits.MaxReplyDepth
 	nodes.Logger = logger
 	pool := node.NewPool(nodes)
+	b.users = newUserPools(nodes)
 	table := registry.New(registry.Config{Base: command.Builtin(), Source: commands, Logger: logger})
 	topology := slotmap.NewMap(source, slotmap.Config{Interval: cfg.Valkey.TopologyRefresh, Logger: logger})
 	topology.OnChange(func(t *slotmap.Topology) {
@@ -103,9 +121,14 @@ func (b *backend) connect(cfg *config.Config, logger *slog.Logger, policy *comma
 			addrs[addr] = struct{}{}
 		}
 		pool.Retain(addrs)
+		b.users.retain(addrs)
 		table.Trigger()
 	})
-	b.closers = append([]func(){topology.Close, table.Close, pool.Close}, b.closers...)
+	b.closers = append([]func(){topology.Close, table.Close, b.users.close, pool.Close}, b.closers...)
+	var caller func(context.Context) *auth.Identity
+	if cfg.Auth.File != "" {
+		caller = auth.From
+	}
 	b.service = service.New(service.Config{
 		Executor: executor.New(executor.Config{
 			Map:           topology,
@@ -130,8 +153,12 @@ func (b *backend) connect(cfg *config.Config, logger *slog.Logger, policy *comma
 			StreamBatches:   cfg.Limits.MaxStreamBatches,
 			StreamStall:     cfg.Limits.MaxStreamStall,
 			Streams:         int64(cfg.Limits.MaxStreams),
+
+			BatchesPerSecond: cfg.Auth.MaxBatchesPerSecond,
 		},
-		Logger: logger,
+		Caller:   caller,
+		UserPool: b.users.get,
+		Logger:   logger,
 	})
 	return topology
 }

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
 
+	"github.com/valkeybatch/valkeybatch/internal/auth"
 	"github.com/valkeybatch/valkeybatch/internal/wire"
 )
 
@@ -52,6 +53,7 @@ func logInterceptor(logger *slog.Logger, duration logging.DurationToFields) grpc
 	return chain(
 		// The request id comes before logging, which writes it.
 		requestID,
+		identityField,
 		logging.UnaryServerInterceptor(logTo(logger),
 			logging.WithLogOnEvents(logging.FinishCall),
 			logging.WithLevels(level),
@@ -61,6 +63,14 @@ func logInterceptor(logger *slog.Logger, duration logging.DurationToFields) grpc
 		),
 		batchFields(logger),
 	)
+}
+
+// identityField adds who calls, where that is known.
+func identityField(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	if who := auth.From(ctx); who != nil {
+		ctx = logging.InjectLogField(ctx, "identity", who.Name)
+	}
+	return handler(ctx, req)
 }
 
 // errorField is the field under which the logging interceptor gives a call's error.

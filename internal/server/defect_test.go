@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
 	"github.com/valkeybatch/valkeybatch/internal/service"
@@ -28,7 +29,12 @@ func (f faulty) StreamBatches(stream grpc.ServerStream, execute service.ExecuteF
 	return f.Service.StreamBatches(stream, execute)
 }
 
+// panicking is a stream that has no transport to be read from directly, and panics when it is read.
 type panicking struct{ grpc.ServerStream }
+
+func (p panicking) Context() context.Context {
+	return grpc.NewContextWithServerTransportStream(p.ServerStream.Context(), nil)
+}
 
 func (panicking) RecvMsg(any) error { panic("secret of the receiver") }
 
@@ -46,7 +52,7 @@ func TestPanicOnStream(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := run(t, assemble(cfg, l.logger(), listeners, backend, faulty{backend.service, receiving}), l)
+			r := run(t, assemble(cfg, l.logger(), listeners, backend, faulty{backend.service, receiving}, insecure.NewCredentials(), nil), l)
 			for range 2 {
 				s := r.stream(t, testContext(t))
 				sendOn(t, s, 1, batch([]string{"PING"}))

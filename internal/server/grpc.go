@@ -13,7 +13,7 @@ import (
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/keepalive"
 
@@ -40,20 +40,21 @@ const (
 	// What is received and not taken is bounded by the first: that much for each open call.
 	streamWindow = 1 << 20
 	connWindow   = 4 << 20
-	// keepaliveMinTime is how often clients may ping. gRPC's own default of 5 minutes cuts off
-	// clients with customary settings.
-	keepaliveMinTime = 5 * time.Second
-	// keepaliveTime and keepaliveTimeout find out dead peers, whose calls would otherwise stay
-	// in flight until their timeout.
-	keepaliveTime    = 60 * time.Second
-	keepaliveTimeout = 20 * time.Second
 )
 
 // newGRPC returns a gRPC server without services. Every unary call passes batch.
-func newGRPC(cfg *config.Config, logger *slog.Logger, batch grpc.UnaryServerInterceptor) *grpc.Server {
+func newGRPC(cfg *config.Config, logger *slog.Logger, creds credentials.TransportCredentials, g *gate, batch grpc.UnaryServerInterceptor) *grpc.Server {
+	streams := []grpc.StreamServerInterceptor{
+		// Of streams, health watches and reflection need nothing but recovery and the gate; each
+		// batch of a StreamBatches passes the interceptors of unary calls.
+		recovery.StreamServerInterceptor(recovery.WithRecoveryHandlerContext(recovered(logger))),
+	}
+	if g != nil {
+		streams = append(streams, g.stream)
+	}
 	return grpc.NewServer(
 		// Responses that nobody reads are given up.
-		grpc.Creds(stall.Credentials(insecure.NewCredentials(), stall.Options{
+		grpc.Creds(stall.Credentials(creds, stall.Options{
 			Patience:       cfg.Limits.MaxStreamStall,
 			MaxConnections: cfg.Limits.MaxConnections,
 			Setting:        settingConnections,
@@ -68,30 +69,40 @@ func newGRPC(cfg *config.Config, logger *slog.Logger, batch grpc.UnaryServerInte
 		grpc.InitialConnWindowSize(connWindow),
 		grpc.MaxRecvMsgSize(int(min(int64(cfg.Limits.MaxRequestBytes)+service.MaxOverBytes, math.MaxInt32))),
 		grpc.MaxConcurrentStreams(uint32(cfg.Limits.MaxInFlightBatches+streamSlack)),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveMinTime, PermitWithoutStream: true}),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveTime, Timeout: keepaliveTimeout}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
+			MinTime:             cfg.Connections.KeepaliveMinTime,
+			PermitWithoutStream: true,
+		}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			Time:    cfg.Connections.KeepaliveTime,
+			Timeout: cfg.Connections.KeepaliveTimeout,
+			// Zero is no end for gRPC too.
+			MaxConnectionAge:      cfg.Connections.MaxConnectionAge,
+			MaxConnectionAgeGrace: cfg.Connections.MaxConnectionAgeGrace,
+		}),
 		// Stop returns when the handlers have: what they use is closed after it.
 		grpc.WaitForHandlers(true),
 		grpc.UnaryInterceptor(batch),
-		grpc.ChainStreamInterceptor(
-			// Of streams, health watches and reflection need nothing but recovery; each batch of a
-			// StreamBatches passes the interceptors of unary calls.
-			recovery.StreamServerInterceptor(recovery.WithRecoveryHandlerContext(recovered(logger))),
-		),
+		grpc.ChainStreamInterceptor(streams...),
 	)
 }
 
 // newInterceptor returns the interceptors that every batch passes, on a call of its own or on a
 // stream.
-func newInterceptor(logger *slog.Logger) grpc.UnaryServerInterceptor {
-	return chain(
-		// Recovery is outermost: a panic in any other interceptor must not end the process either.
-		recovery.UnaryServerInterceptor(recovery.WithRecoveryHandlerContext(recovered(logger))),
+func newInterceptor(logger *slog.Logger, g *gate) grpc.UnaryServerInterceptor {
+	// Recovery is outermost: a panic in any other interceptor must not end the process either.
+	first := recovery.UnaryServerInterceptor(recovery.WithRecoveryHandlerContext(recovered(logger)))
+	var others []grpc.UnaryServerInterceptor
+	if g != nil {
+		// Who calls is found out before anything is done for them, and for the log to say.
+		others = append(others, g.unary)
+	}
+	return chain(first, append(others,
 		// Logging is close to the method and so times it alone.
 		callLog(logger),
 		// Admission has no place here but is the method's first act after measuring the request:
 		// what a call weighs is known only there.
-	)
+	)...)
 }
 
 // chain makes one interceptor of several, the first outermost.

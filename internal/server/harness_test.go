@@ -24,7 +24,7 @@ import (
 func TestMain(m *testing.M) { valkeytest.Main(m) }
 
 // settings are valid settings on a free port of the loopback, as the command line gives them.
-func settings(t *testing.T, args ...string) *config.Config {
+func settings(t testing.TB, args ...string) *config.Config {
 	t.Helper()
 	command, err := config.Parse(append([]string{"--listen=127.0.0.1:0"}, args...), "v0",
 		config.Streams{Out: new(bytes.Buffer), Err: new(bytes.Buffer), Exit: func(int) {}})

@@ -2,13 +2,19 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
+	"os"
 	"strings"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 
+	"github.com/valkeybatch/valkeybatch/internal/certs"
 	"github.com/valkeybatch/valkeybatch/internal/config"
 )
 
@@ -21,11 +27,22 @@ func Healthcheck(ctx context.Context, probe *config.Healthcheck) error {
 	if !strings.HasPrefix(target, config.UnixScheme) {
 		target = "passthrough:///" + target
 	}
-	conn, err := grpc.NewClient(target, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	creds, err := probeCredentials(probe)
+	if err != nil {
+		return fmt.Errorf("healthcheck: %w", err)
+	}
+	conn, err := grpc.NewClient(target, grpc.WithTransportCredentials(creds))
 	if err != nil {
 		return fmt.Errorf("healthcheck: %w", err)
 	}
 	defer conn.Close()
+	if probe.TokenFile != "" {
+		token, err := os.ReadFile(probe.TokenFile)
+		if err != nil {
+			return fmt.Errorf("healthcheck: token-file: %w", err)
+		}
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+strings.TrimSpace(string(token)))
+	}
 	answer, err := healthpb.NewHealthClient(conn).Check(ctx, &healthpb.HealthCheckRequest{Service: probe.Service})
 	if err != nil {
 		return fmt.Errorf("healthcheck: %s: %w", probe.Address, err)
@@ -34,4 +51,22 @@ func Healthcheck(ctx context.Context, probe *config.Healthcheck) error {
 		return fmt.Errorf("healthcheck: %s: %s", probe.Address, answer.GetStatus())
 	}
 	return nil
+}
+
+// probeCredentials is how the probe's connection is secured.
+func probeCredentials(probe *config.Healthcheck) (credentials.TransportCredentials, error) {
+	switch given := probe.CA != "" || probe.Cert != "" || probe.Key != "" || probe.ServerName != ""; {
+	case !probe.TLS && given:
+		return nil, errors.New("ca, cert, key and server-name need tls")
+	case !probe.TLS:
+		return insecure.NewCredentials(), nil
+	case (probe.Cert == "") != (probe.Key == ""):
+		return nil, errors.New("cert and key need each other")
+	}
+	settings, err := certs.NewClient(certs.Client{CA: probe.CA, Cert: probe.Cert, Key: probe.Key, ServerName: probe.ServerName},
+		slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	return credentials.NewTLS(settings.Load()), nil
 }

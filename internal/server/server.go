@@ -12,9 +12,11 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/reflection"
 
 	"github.com/valkeybatch/valkeybatch/internal/config"
+	"github.com/valkeybatch/valkeybatch/internal/reload"
 	"github.com/valkeybatch/valkeybatch/internal/service"
 )
 
@@ -41,20 +43,35 @@ func New(cfg *config.Config, logger *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, closeAll(listeners))
 	}
-	return assemble(cfg, logger, listeners, backend, backend.service), nil
+	creds, files, err := newCredentials(cfg, logger)
+	if err != nil {
+		backend.close()
+		return nil, errors.Join(err, closeAll(listeners))
+	}
+	backend.files = append(backend.files, files...)
+	g, err := newGate(cfg, logger)
+	if err != nil {
+		backend.close()
+		return nil, errors.Join(err, closeAll(listeners))
+	}
+	if g != nil {
+		backend.files = append(backend.files, g.callers)
+		g.callers.OnChange(func() { backend.users.only(g.callers.Users()) })
+	}
+	return assemble(cfg, logger, listeners, backend, backend.service, creds, g), nil
 }
 
 // assemble builds the gRPC server over its listeners and its backend.
 func assemble(cfg *config.Config, logger *slog.Logger, listeners []net.Listener, backend *backend,
-	batches service.Handler,
+	batches service.Handler, creds credentials.TransportCredentials, g *gate,
 ) *Server {
-	interceptor := newInterceptor(logger)
+	interceptor := newInterceptor(logger, g)
 	s := &Server{
 		cfg:       cfg,
 		logger:    logger,
 		listeners: listeners,
 		backend:   backend,
-		grpc:      newGRPC(cfg, logger, interceptor),
+		grpc:      newGRPC(cfg, logger, creds, g, interceptor),
 	}
 	service.Register(s.grpc, batches, interceptor)
 	s.health = newHealthLoop(s.grpc, backend.check, logger)
@@ -77,11 +94,12 @@ func (s *Server) Addrs() []net.Addr {
 // listener failed.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.Close()
-	healthCtx, stopHealth := context.WithCancel(context.Background())
+	owning, stopOwned := context.WithCancel(context.Background())
 	var owned sync.WaitGroup
-	owned.Go(func() { s.health.run(healthCtx) })
+	owned.Go(func() { s.health.run(owning) })
+	owned.Go(func() { reload.Watch(owning, s.cfg.TLS.ReloadInterval, s.backend.files...) })
 	defer owned.Wait()
-	defer stopHealth()
+	defer stopOwned()
 
 	failed := make(chan error, len(s.listeners))
 	for _, l := range s.listeners {

@@ -250,7 +250,7 @@ func TestStreamBackpressure(t *testing.T) {
 // TestStreamStalls: a caller who reads no answers at all loses its stream, and others get back
 // what the answers took.
 func TestStreamStalls(t *testing.T) {
-	r := start(t, settings(t, "--max-stream-stall=1s", "--max-in-flight-reply-bytes=4MiB", "--max-reply-bytes=4MiB"))
+	r := start(t, settings(t, "--max-stream-stall=5s", "--max-in-flight-reply-bytes=4MiB", "--max-reply-bytes=4MiB"))
 	other := r.client(t)
 	if _, err := other.ExecuteBatch(testContext(t), batch([]string{"SET", "k", strings.Repeat("x", 500_000)})); err != nil {
 		t.Fatal(err)

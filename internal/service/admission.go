@@ -4,6 +4,11 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/valkeybatch/valkeybatch/internal/auth"
 )
 
 // Admission bounds what is carried out at once, by number and by size. Those who do not fit
@@ -12,13 +17,16 @@ import (
 type Admission struct {
 	maxBatches, maxBytes int64
 
+	rate *rate.Limiter // nil: without a limit
+
 	mu             sync.Mutex
 	batches, bytes int64
 }
 
-// NewAdmission returns an Admission for so many batches and so many bytes.
-func NewAdmission(maxBatches, maxBytes int64) *Admission {
-	return &Admission{maxBatches: maxBatches, maxBytes: maxBytes}
+// NewAdmission returns an Admission for so many batches and so many bytes, and for so many batches
+// begun in a second; 0: any number.
+func NewAdmission(maxBatches, maxBytes int64, perSecond int) *Admission {
+	return &Admission{maxBatches: maxBatches, maxBytes: maxBytes, rate: auth.Rate(perSecond)}
 }
 
 // Acquire admits a batch of the given size, or returns an [*OverloadError]. Release must be
@@ -31,6 +39,12 @@ func (a *Admission) Acquire(size int64) error {
 	}
 	if allowed := a.allowed(size); a.bytes+size > allowed {
 		return &OverloadError{What: "request bytes in flight", Setting: SettingInFlightBytes, Actual: a.bytes + size, Allowed: allowed}
+	}
+	if a.rate != nil {
+		if wait := auth.Take(a.rate, time.Now()); wait > 0 {
+			allowed := int64(a.rate.Limit())
+			return &OverloadError{What: "batches per second", Setting: SettingBatchesPerSecond, Actual: allowed + 1, Allowed: allowed, Retry: wait}
+		}
 	}
 	a.batches++
 	a.bytes += size
@@ -70,6 +84,8 @@ type OverloadError struct {
 	Setting string
 	// Actual is the figure with this request included and Allowed the bound.
 	Actual, Allowed int64
+	// Retry is when there will be room; 0: it is not known.
+	Retry time.Duration
 }
 
 // Error implements error.

@@ -53,6 +53,9 @@ type Limits struct {
 	// again may be on their way in, not admitted yet. Batches of up to 64 KiB have an eighth more, so
 	// that large ones cannot shut them out. Default 1 GiB.
 	InFlightBytes int64
+	// BatchesPerSecond is how many batches may be begun in a second, as many of them at once. Zero:
+	// any number.
+	BatchesPerSecond int
 }
 
 // The defaults of [Limits].
@@ -147,17 +150,18 @@ func (e *LimitError) Error() string {
 
 // The server's settings that set the limits, as errors name them: the operator's flags.
 const (
-	SettingCommands        = "max-commands"
-	SettingArguments       = "max-arguments"
-	SettingRequestBytes    = "max-request-bytes"
-	SettingReplyBytes      = "max-reply-bytes"
-	SettingReplyDepth      = "max-reply-depth"
-	SettingInFlightBatches = "max-in-flight-batches"
-	SettingStreamStall     = "max-stream-stall"
-	SettingBlockingBatches = "max-blocking-batches"
-	SettingStreams         = "max-streams"
-	SettingInFlightBytes   = "max-in-flight-bytes"
-	SettingInFlightReplies = "max-in-flight-reply-bytes"
+	SettingCommands         = "max-commands"
+	SettingArguments        = "max-arguments"
+	SettingRequestBytes     = "max-request-bytes"
+	SettingReplyBytes       = "max-reply-bytes"
+	SettingReplyDepth       = "max-reply-depth"
+	SettingInFlightBatches  = "max-in-flight-batches"
+	SettingStreamStall      = "max-stream-stall"
+	SettingBlockingBatches  = "max-blocking-batches"
+	SettingStreams          = "max-streams"
+	SettingInFlightBytes    = "max-in-flight-bytes"
+	SettingBatchesPerSecond = "max-batches-per-second"
+	SettingInFlightReplies  = "max-in-flight-reply-bytes"
 )
 
 // replySettings are the settings of the executor's limits, by what it calls them.

@@ -61,8 +61,10 @@ type receiver struct {
 // among the bytes that are arriving is the message's until [Service.arrived].
 func (r *receiver) receive() (data mem.BufferSlice, counted int64, err error) {
 	var header [5]byte
-	if err := r.source.ReadMessageHeader(header[:]); err != nil {
+	if err := r.source.ReadMessageHeader(header[:]); errors.Is(err, io.EOF) {
 		return nil, 0, err
+	} else if err != nil {
+		return nil, 0, truncated(err)
 	}
 	switch header[0] {
 	case 0:

@@ -5,11 +5,14 @@ package service
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
 
+	"github.com/valkeybatch/valkeybatch/internal/auth"
 	"github.com/valkeybatch/valkeybatch/internal/executor"
+	"github.com/valkeybatch/valkeybatch/internal/node"
 	"github.com/valkeybatch/valkeybatch/internal/options"
 	"github.com/valkeybatch/valkeybatch/internal/wire"
 )
@@ -30,6 +33,10 @@ type Config struct {
 	// Deployment tells the kind of the deployment, or [options.KindAny] while it is not known.
 	// Nil: not known; the executor then finds a mismatch out by itself.
 	Deployment func() options.Kind
+	// Caller tells who calls. Nil: callers are not told apart.
+	Caller func(context.Context) *auth.Identity
+	// UserPool returns the connections of a Valkey user. Required where Caller tells of users.
+	UserPool func(*auth.User) *node.Pool
 	// Timeouts are the default and the longest time of a batch. Defaults: 5 s and 5 min.
 	Timeouts options.Defaults
 	// Limits bound single requests and what is in flight.
@@ -48,6 +55,8 @@ const (
 type Service struct {
 	executor   Executor
 	deployment func() options.Kind
+	caller     func(context.Context) *auth.Identity // nil: see Config
+	userPool   func(*auth.User) *node.Pool
 	timeouts   options.Defaults
 	limits     Limits
 	admission  *Admission
@@ -77,9 +86,11 @@ func New(cfg Config) *Service {
 	return &Service{
 		executor:   cfg.Executor,
 		deployment: cfg.Deployment,
+		caller:     cfg.Caller,
+		userPool:   cfg.UserPool,
 		timeouts:   cfg.Timeouts,
 		limits:     limits,
-		admission:  NewAdmission(limits.InFlightBatches, limits.InFlightBytes),
+		admission:  NewAdmission(limits.InFlightBatches, limits.InFlightBytes, limits.BatchesPerSecond),
 		arriving:   arriving{max: limits.InFlightBytes},
 		streams:    calls{what: "open streams", max: limits.Streams},
 		awaited:    calls{what: "calls whose request has not arrived", max: limits.Streams},
@@ -91,16 +102,20 @@ func New(cfg Config) *Service {
 // ExecuteBatch implements [Handler]: the contract's method of that name. Nothing is decoded
 // before the request is within the limits and admitted.
 func (s *Service) ExecuteBatch(ctx context.Context, in *wire.Request) (*wire.Response, error) {
-	weight, err := s.admit(in)
+	var who *auth.Identity
+	if s.caller != nil {
+		who = s.caller(ctx)
+	}
+	weight, err := s.admit(in, who)
 	if err != nil {
 		return nil, s.statusError(ctx, nil, err)
 	}
-	defer s.admission.Release(weight)
+	defer s.release(weight, who)
 	batch, err := in.Decode()
 	if err != nil {
 		return nil, s.statusError(ctx, nil, err)
 	}
-	results, err := s.execute(ctx, in, batch)
+	results, err := s.execute(ctx, in, batch, who)
 	if err != nil {
 		return nil, s.statusError(ctx, batch, err)
 	}
@@ -110,8 +125,8 @@ func (s *Service) ExecuteBatch(ctx context.Context, in *wire.Request) (*wire.Res
 }
 
 // admit holds a request to the limits and takes its place among those in flight, of the weight
-// that it returns.
-func (s *Service) admit(in *wire.Request) (weight int64, err error) {
+// that it returns, and among those of its caller.
+func (s *Service) admit(in *wire.Request, who *auth.Identity) (weight int64, err error) {
 	defer s.arrived(in)
 	size, err := in.Measure()
 	if err != nil {
@@ -121,11 +136,25 @@ func (s *Service) admit(in *wire.Request) (weight int64, err error) {
 		return 0, err
 	}
 	weight = s.limits.weight(size)
-	return weight, s.admission.Acquire(weight)
+	// The caller's own limit is first: what is over it takes nothing from others.
+	if err := who.Acquire(weight); err != nil {
+		return 0, err
+	}
+	if err := s.admission.Acquire(weight); err != nil {
+		who.Release(weight)
+		return 0, err
+	}
+	return weight, nil
+}
+
+// release ends what admit began.
+func (s *Service) release(weight int64, who *auth.Identity) {
+	s.admission.Release(weight)
+	who.Release(weight)
 }
 
 // execute returns the typed errors of packages wire, options and executor.
-func (s *Service) execute(ctx context.Context, in *wire.Request, batch *wire.Batch) (*executor.Results, error) {
+func (s *Service) execute(ctx context.Context, in *wire.Request, batch *wire.Batch, who *auth.Identity) (*executor.Results, error) {
 	opts, err := options.Parse(batch.Options, s.timeouts)
 	if err != nil {
 		return nil, err
@@ -140,7 +169,19 @@ func (s *Service) execute(ctx context.Context, in *wire.Request, batch *wire.Bat
 	if err := opts.CheckKind(s.deployment()); err != nil {
 		return nil, err
 	}
-	return s.executor.Execute(ctx, executor.Batch{Atomic: batch.Options.Atomic, Commands: batch.Commands, Owner: in}, opts)
+	todo := executor.Batch{Atomic: batch.Options.Atomic, Commands: batch.Commands, Owner: in}
+	if who == nil {
+		return s.executor.Execute(ctx, todo, opts)
+	}
+	if todo.Access = who.Access; who.User != nil {
+		todo.Pool = s.userPool(who.User)
+	}
+	results, err := s.executor.Execute(ctx, todo, opts)
+	var denied *executor.DeniedError
+	if errors.As(err, &denied) {
+		err = &deniedError{DeniedError: denied, identity: who.Name}
+	}
+	return results, err
 }
 
 // InFlight returns how many batches are carried out at this moment, and what they count as in

@@ -223,7 +223,7 @@ func TestRefusedBeforeSending(t *testing.T) {
 }
 
 func TestAdmission(t *testing.T) {
-	a := NewAdmission(2, 100)
+	a := NewAdmission(2, 100, 0)
 	if err := a.Acquire(60); err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func TestAdmission(t *testing.T) {
 // TestAdmissionOfSmallBatches: what is full for large batches is not for small ones.
 func TestAdmissionOfSmallBatches(t *testing.T) {
 	const max = 64 << 20
-	a := NewAdmission(1<<20, max)
+	a := NewAdmission(1<<20, max, 0)
 	if err := a.Acquire(max); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/valkeybatch/valkeybatch/internal/auth"
 	"github.com/valkeybatch/valkeybatch/internal/executor"
 	"github.com/valkeybatch/valkeybatch/internal/options"
 	"github.com/valkeybatch/valkeybatch/internal/wire"
@@ -32,6 +34,9 @@ const (
 	ReasonDeadlineExceeded   = "DEADLINE_EXCEEDED"
 	ReasonCancelled          = "CANCELLED"
 	ReasonDeploymentUnusable = "DEPLOYMENT_UNAVAILABLE"
+	ReasonUnauthenticated    = "UNAUTHENTICATED"
+	ReasonIdentityDenied     = "IDENTITY_DENIED"
+	ReasonIdentityLimit      = "IDENTITY_LIMIT"
 	ReasonDraining           = "DRAINING"
 	ReasonStalled            = "STREAM_STALLED"
 	ReasonInternal           = "INTERNAL"
@@ -98,11 +103,22 @@ func classify(batch *wire.Batch, err error) (f failure, known bool) {
 			metadata: figures(e.What, setting, e.Actual, e.Allowed)}, true
 	case *OverloadError:
 		return failure{code: codes.ResourceExhausted, message: e.Error(), reason: ReasonOverloaded,
-			metadata: figures(e.What, e.Setting, e.Actual, e.Allowed), retry: retryOverload}, true
+			metadata: figures(e.What, e.Setting, e.Actual, e.Allowed), retry: cmp.Or(e.Retry, retryOverload)}, true
 	case *executor.OverloadError:
 		return failure{code: codes.ResourceExhausted, reason: ReasonOverloaded, retry: retryOverload,
 			message:  "the server is at its load: " + e.Error() + setBy(SettingBlockingBatches),
 			metadata: figures("batches with blocking commands in flight", SettingBlockingBatches, e.Actual, e.Allowed)}, true
+	case *auth.UnknownError:
+		return failure{code: codes.Unauthenticated, message: e.Error(), reason: ReasonUnauthenticated,
+			metadata: map[string]string{"cause": e.Cause}}, true
+	case *auth.LimitError:
+		metadata := figures(e.What, e.Setting, e.Actual, e.Allowed)
+		metadata["identity"] = e.Identity
+		return failure{code: codes.ResourceExhausted, message: e.Error(), reason: ReasonIdentityLimit,
+			metadata: metadata, retry: e.Retry}, true
+	case *deniedError:
+		return failure{code: codes.PermissionDenied, message: e.Error(), reason: ReasonIdentityDenied,
+			metadata: map[string]string{"identity": e.identity, "index": strconv.Itoa(e.Index), "command": e.Command, "rule": e.Rule}}, true
 	case *executor.RaisedError:
 		return raised(e), true
 	case *executor.DiscardedError:
@@ -121,7 +137,8 @@ func classify(batch *wire.Batch, err error) (f failure, known bool) {
 func asType(err error) error {
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		switch e.(type) {
-		case *wire.RequestError, *LimitError, *OverloadError, *options.InvalidError, *options.KindError,
+		case *wire.RequestError, *LimitError, *OverloadError, *auth.UnknownError, *auth.LimitError, *deniedError,
+			*options.InvalidError, *options.KindError,
 			*executor.InvalidError, *executor.LimitError, *executor.OverloadError, *executor.RaisedError,
 			*executor.DiscardedError, *executor.DeadlineError, *executor.UnavailableError, *executor.PanicError:
 			return e
@@ -220,6 +237,18 @@ func (f failure) status() *status.Status {
 		return with
 	}
 	return st
+}
+
+// deniedError is what a command is denied for, and to whom.
+type deniedError struct {
+	*executor.DeniedError
+	identity string
+}
+
+// Unauthenticated is the status of a call of which it is not known who makes it.
+func Unauthenticated(err *auth.UnknownError) error {
+	f, _ := classify(nil, err)
+	return f.status().Err()
 }
 
 // Internal is the status of a defect: it says that something went wrong and nothing more.

@@ -3,7 +3,7 @@ package stall
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/valkeybatch/valkeybatch/internal/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }

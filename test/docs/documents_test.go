@@ -33,6 +33,13 @@ var servers = map[string]map[string]string{
 	"docs/configuration.md": {
 		"Configuration": none,
 	},
+	"docs/security.md": {
+		"Make a token": none,
+		"Callers":      "bin/valkeybatch-server --auth-file bin/example/auth.yaml",
+		"Certificates": none,
+		"TLS with callers": "bin/valkeybatch-server --auth-file bin/example/auth.yaml " +
+			"--tls-cert bin/example/server.crt --tls-key bin/example/server.key --tls-client-ca bin/example/ca.crt",
+	},
 }
 
 // elsewhere are documented commands that something else runs: CI itself, or a test that

@@ -57,7 +57,13 @@ type BatchServiceClient interface {
 	//	DEADLINE_EXCEEDED   the batch timeout or the caller's deadline passed; commands
 	//	                    already written may have taken effect
 	//	RESOURCE_EXHAUSTED  a limit of the server, named with the actual and the allowed
-	//	                    figure; or the server is at its load (with google.rpc.RetryInfo)
+	//	                    figure; or the server, or the caller's identity, is at its load
+	//	                    (with google.rpc.RetryInfo)
+	//	UNAUTHENTICATED     the server asks who calls, and the bearer token or the client
+	//	                    certificate is not known; nothing was sent
+	//	PERMISSION_DENIED   the caller's identity may not do what a command asks for (reason
+	//	                    IDENTITY_DENIED; the metadata has index, command, identity and
+	//	                    rule): nothing was sent
 	//	UNAVAILABLE         with an ErrorInfo: the deployment is unreachable and no command
 	//	                    was executed, so it is safe to retry
 	//	ABORTED             raise_on_error, and a command failed for a passing condition
@@ -151,7 +157,13 @@ type BatchServiceServer interface {
 	//	DEADLINE_EXCEEDED   the batch timeout or the caller's deadline passed; commands
 	//	                    already written may have taken effect
 	//	RESOURCE_EXHAUSTED  a limit of the server, named with the actual and the allowed
-	//	                    figure; or the server is at its load (with google.rpc.RetryInfo)
+	//	                    figure; or the server, or the caller's identity, is at its load
+	//	                    (with google.rpc.RetryInfo)
+	//	UNAUTHENTICATED     the server asks who calls, and the bearer token or the client
+	//	                    certificate is not known; nothing was sent
+	//	PERMISSION_DENIED   the caller's identity may not do what a command asks for (reason
+	//	                    IDENTITY_DENIED; the metadata has index, command, identity and
+	//	                    rule): nothing was sent
 	//	UNAVAILABLE         with an ErrorInfo: the deployment is unreachable and no command
 	//	                    was executed, so it is safe to retry
 	//	ABORTED             raise_on_error, and a command failed for a passing condition
