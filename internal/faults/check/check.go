@@ -233,7 +233,8 @@ func (c *checker) commandError(b *history.Batch, cmd *history.Command, err *subj
 			c.violate(GaveUp, b, "%s in place with %v left", err.Code, left)
 		}
 	}
-	if err.Outcome == subject.Unknown && !connection(err.Code) {
+	// An earlier try may have been written and never answered, whatever the last one was told.
+	if err.Outcome == subject.Unknown && !connection(err.Code) && !b.RetryConnection {
 		c.violate(Unfounded, b, "%s says that nothing is known of its effects, which a node's own word is not: %s", err.Code, err.Message)
 	}
 }
@@ -258,8 +259,9 @@ func passing(code string) bool {
 	return false
 }
 
-// giveUp is with how much of the time left it is right to make no further try: a pause and as
-// long again, and the margin in which what is known is still to reach the caller.
+// giveUp is with how much of the time left it is right to make no further try: the margin in
+// which what is known is still to reach the caller, and the shortest pause with as long again
+// for the answer.
 func giveUp(timeout time.Duration) time.Duration {
-	return min(timeout/2, time.Second)
+	return min(max(timeout/20, 5*time.Millisecond), 250*time.Millisecond) + 250*time.Millisecond
 }

@@ -12,9 +12,10 @@ var Full = Fault{Name: "OOM", Do: func(ctx context.Context, e *Env) error {
 		[]string{"CONFIG", "SET", "maxmemory", "1"}, []string{"CONFIG", "SET", "maxmemory", "0"})
 }}
 
-// ReadOnly is a standalone server that is made a replica, of one that is not there.
+// ReadOnly is a standalone server that is made a replica, of one that is not there. It hangs up
+// on clients that are blocked.
 var ReadOnly = Fault{Name: "READONLY", Do: func(ctx context.Context, e *Env) error {
-	return e.configured(ctx, "read only", history.Effects{Codes: []string{"READONLY", "UNBLOCKED"}, Unserved: true},
+	return e.configured(ctx, "read only", history.Effects{Codes: []string{"READONLY", "UNBLOCKED"}, Disconnects: true, Unserved: true},
 		[]string{"REPLICAOF", "127.0.0.1", "1"}, []string{"REPLICAOF", "NO", "ONE"})
 }}
 
