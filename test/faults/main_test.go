@@ -3,7 +3,6 @@ package faults
 import (
 	"context"
 	"flag"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"sync"
@@ -20,6 +19,9 @@ import (
 
 var (
 	full = flag.Bool("full", false, "run every scenario, at length, and print the tally")
+	// length is how long the faults of each scenario go on when it runs at length.
+	length = flag.Duration("length", 10*time.Second, "with -full: how long the faults of each scenario go on")
+
 	seed = flag.Uint64("seed", 0, "seed of the runs; 0: one by chance, which is printed")
 )
 
@@ -59,28 +61,28 @@ func limits() check.Limits {
 }
 
 // endure runs a scenario against the service and fails the test for every violation.
-func endure(t *testing.T, name string, makers ...subject.Maker) *run.Report {
+func endure(t *testing.T, name string, makers ...subject.Maker) {
 	t.Helper()
-	if len(makers) == 0 {
-		makers = []subject.Maker{service.Unary}
+	if !*full && !short[name] {
+		t.Skip("this one runs at length only: make faults")
 	}
 	s, ok := run.Scenarios[name]
 	if !ok {
 		t.Fatalf("there is no scenario %q", name)
 	}
 	s.Name = name
-	var last *run.Report
+	if len(makers) == 0 {
+		makers = []subject.Maker{service.Unary}
+	}
+	if !*full {
+		makers = makers[:1]
+	}
 	for _, maker := range makers {
-		o := run.Options{Maker: maker, Seed: *seed, Hold: 700 * time.Millisecond, Calm: 500 * time.Millisecond, Limits: limits()}
+		o := run.Options{Maker: maker, Seed: *seed, Hold: 500 * time.Millisecond, Calm: 300 * time.Millisecond, After: time.Second, Limits: limits()}
 		if *full {
-			o.Length, o.Hold, o.Calm = 10*time.Second, 1500*time.Millisecond, time.Second
+			o.Length, o.Hold, o.Calm, o.After = *length, 1500*time.Millisecond, time.Second, limits().Healing+time.Second
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-		report, err := run.Run(ctx, s, o)
-		cancel()
-		if err != nil {
-			t.Fatalf("seed %d: %v", *seed, err)
-		}
+		report := once(t, s, o)
 		for i, v := range report.Violations {
 			if i == 20 {
 				t.Errorf("and %d more", len(report.Violations)-i)
@@ -88,11 +90,20 @@ func endure(t *testing.T, name string, makers ...subject.Maker) *run.Report {
 			}
 			t.Errorf("seed %d: %v", *seed, v)
 		}
-		fmt.Printf("%s: seed %d, %d batches, %d commands, %d faults\n", name, *seed, report.Batches, report.Commands, report.Faults)
-		reports.mu.Lock()
-		reports.all = append(reports.all, report)
-		reports.mu.Unlock()
-		last = report
 	}
-	return last
+}
+
+// once runs a scenario and keeps the report for the tally.
+func once(t *testing.T, s run.Scenario, o run.Options) *run.Report {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), o.Length+10*time.Minute)
+	defer cancel()
+	report, err := run.Run(ctx, s, o)
+	if err != nil {
+		t.Fatalf("seed %d: %v", o.Seed, err)
+	}
+	reports.mu.Lock()
+	defer reports.mu.Unlock()
+	reports.all = append(reports.all, report)
+	return report
 }

@@ -37,8 +37,8 @@ type Options struct {
 	Length time.Duration
 	// Hold is how long one fault lasts where it is up to the fault.
 	Hold time.Duration
-	// Calm is the time before, between and after the faults.
-	Calm   time.Duration
+	// Calm is the time before and between the faults, After that after the last.
+	Calm, After time.Duration
 	Limits check.Limits
 }
 
@@ -115,7 +115,7 @@ func faults(ctx context.Context, s Scenario, o Options, env *inject.Env) error {
 			return err
 		}
 	}
-	return rest(ctx, max(0, time.Until(end), o.Limits.Healing))
+	return rest(ctx, o.After)
 }
 
 func rest(ctx context.Context, d time.Duration) error {
