@@ -26,7 +26,7 @@ type ServerError struct {
 func (e *ServerError) Error() string { return e.Command + ": " + e.Text }
 
 // open dials the node and makes the connection ready for sub-batches.
-func (n *Node) open(ctx context.Context, replica bool) (*conn, error) {
+func (n *Node) open(ctx context.Context, replica, patient bool) (*conn, error) {
 	cfg := &n.pool.cfg
 	ctx, cancel := context.WithTimeout(ctx, cfg.DialTimeout)
 	defer cancel()
@@ -48,6 +48,7 @@ func (n *Node) open(ctx context.Context, replica bool) (*conn, error) {
 		nc = encrypted
 	}
 	c := newConn(n.addr, sock, nc, cfg)
+	c.patient = patient
 	asked := c.greeting(replica)
 	b, err := c.request(ctx, asked...) // before anything is read, so that an early refusal is its answer
 	if err != nil {
