@@ -145,7 +145,7 @@ func (c *checker) lossy(slots []uint16) (faults []*history.Fault) {
 
 // answered checks that a batch was answered in time, and as a whole.
 func (c *checker) answered(b *history.Batch) {
-	if over := b.End - b.Start - b.Timeout; over > c.limits.Grace {
+	if over := b.End - b.Start - b.Timeout; over > c.limits.Grace+c.still(b) {
 		c.violate(Late, b, "answered %v after its deadline", over)
 	}
 	if b.Failure == nil && len(b.Results) != len(b.Commands) {
@@ -153,9 +153,22 @@ func (c *checker) answered(b *history.Batch) {
 	}
 }
 
+// still is for how long the machine stood still during a batch.
+func (c *checker) still(b *history.Batch) (total time.Duration) {
+	for i := range c.Faults {
+		if f := &c.Faults[i]; f.Machine && b.Start <= f.End && b.End >= f.Start {
+			total += f.End - f.Start
+		}
+	}
+	return total
+}
+
 // until is when batches may no longer fail for a fault: a while after a promotion that all
 // nodes see, whatever else is done to the node that was replaced; or after the fault.
 func (c *checker) until(f *history.Fault) time.Duration {
+	if f.Machine {
+		return f.End
+	}
 	if f.Promoted > 0 {
 		return f.Promoted + c.limits.Recovery
 	}
@@ -220,7 +233,7 @@ func (c *checker) commandError(b *history.Batch, cmd *history.Command, err *subj
 	if c.Traits.Outcomes && err.Outcome != subject.NotExecuted && err.Outcome != subject.Failed && err.Outcome != subject.Unknown {
 		c.violate(Unfounded, b, "%s has an error without an outcome: %+v", cmd.Kind, *err)
 	}
-	explains := func(f *history.Fault) bool { return explains(f, err) }
+	explains := func(f *history.Fault) bool { return c.explains(f, err) }
 	if !slices.ContainsFunc(c.near(b, cmd.Slots), explains) {
 		c.violate(c.unfounded(b, cmd.Slots, explains), b, "%s of slots %v: %s (%s, of %s) has no fault that explains it", cmd.Kind, cmd.Slots, err.Message, err.Outcome, err.Node)
 		return
@@ -240,7 +253,10 @@ func (c *checker) commandError(b *history.Batch, cmd *history.Command, err *subj
 }
 
 // explains reports whether a fault is a reason for an error.
-func explains(f *history.Fault, err *subject.Error) bool {
+func (c *checker) explains(f *history.Fault, err *subject.Error) bool {
+	if connection(err.Code) && !c.Traits.Outcomes {
+		return f.Disconnects || f.Hangs // it does not say which node
+	}
 	if connection(err.Code) {
 		// Nobody but the nodes that it was done to can be lost by it.
 		return (f.Disconnects || f.Hangs) && slices.Contains(f.Nodes, err.Node)

@@ -85,6 +85,18 @@ func (r *records) link(node, path string) error {
 	return nil
 }
 
+// forget drops all files that are kept, of which the servers must have begun new ones.
+func (r *records) forget() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var errs []error
+	for inode, f := range r.files {
+		errs = append(errs, os.Remove(f.path))
+		delete(r.files, inode)
+	}
+	return errors.Join(errs...)
+}
+
 func (r *records) close() error {
 	close(r.stop)
 	r.done.Wait()

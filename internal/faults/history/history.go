@@ -121,9 +121,10 @@ type Effects struct {
 	Hangs bool
 	// Loses is whether servers may lose what they acknowledged.
 	Loses bool
-	// Unserved is whether batches of its slots fail for as long as it lasts, so that there is nothing
-	// to be asked of retries.
+	// Unserved is whether commands of its slots cannot succeed for as long as it lasts.
 	Unserved bool
+	// Machine is whether nobody did it: the machine had no time to spare.
+	Machine bool
 	// Moves is whether keys go from node to node, so that a count over all nodes may miss some.
 	Moves bool
 }

@@ -111,14 +111,13 @@ func (l *link) pause(d time.Duration) bool {
 func (l *link) pump(to, from net.Conn, d *direction) {
 	buf := make([]byte, 32<<10)
 	for {
-		c, _ := l.proxy.state()
-		room := buf
-		if c.Rate > 0 {
-			room = buf[:min(len(buf), max(1, c.Rate/50))]
-		}
-		n, err := from.Read(room)
-		if n > 0 && !l.pass(to, room[:n], d) {
-			return
+		n, err := from.Read(buf)
+		for rest := buf[:n]; len(rest) > 0; {
+			passed, ok := l.pass(to, rest, d)
+			if !ok {
+				return
+			}
+			rest = rest[passed:]
 		}
 		if err != nil {
 			l.finish(to, err)
@@ -127,11 +126,17 @@ func (l *link) pump(to, from net.Conn, d *direction) {
 	}
 }
 
-// pass passes a piece on, as the network is. It is false when the link is over.
-func (l *link) pass(to net.Conn, b []byte, d *direction) bool {
+// pass passes on as much as goes at once, as the network is. It is false when the link is over.
+func (l *link) pass(to net.Conn, b []byte, d *direction) (int, bool) {
 	c, _ := l.proxy.state()
+	if c.Rate > 0 {
+		b = b[:min(len(b), max(1, c.Rate/50))]
+		if !l.pause(time.Duration(len(b)) * time.Second / time.Duration(c.Rate)) {
+			return 0, false
+		}
+	}
 	if !l.pause(c.Latency) || !l.await() {
-		return false
+		return 0, false
 	}
 	last := false
 	if left := d.left.Load(); left > 0 {
@@ -144,15 +149,15 @@ func (l *link) pass(to net.Conn, b []byte, d *direction) bool {
 	}
 	if _, err := to.Write(b); err != nil {
 		l.reset()
-		return false
+		return 0, false
 	}
 	if last {
 		// What was passed on is to arrive before the reset does, which overtakes it.
 		l.pause(2 * time.Millisecond)
 		l.reset()
-		return false
+		return 0, false
 	}
-	return c.Rate <= 0 || l.pause(time.Duration(len(b))*time.Second/time.Duration(c.Rate))
+	return len(b), true
 }
 
 // finish hands the end of one side on to the other.

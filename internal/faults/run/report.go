@@ -16,6 +16,8 @@ type Report struct {
 	Batches       int
 	Commands      int
 	Faults        int
+	// Stalls counts how often the machine stood still.
+	Stalls int
 	// Outcomes counts commands by outcome.
 	Outcomes [4]int
 	// Failed counts batches that failed as a whole, Late those of them whose time was up.
@@ -38,11 +40,20 @@ type Latency struct {
 	P50, P99, Max time.Duration
 }
 
+// ByRule counts the violations of each rule.
+func (r *Report) ByRule() map[string]int {
+	n := make(map[string]int)
+	for _, v := range r.Violations {
+		n[v.Rule]++
+	}
+	return n
+}
+
 func newReport(name string, o Options, h *history.History, found *check.Findings) *Report {
 	r := &Report{
 		Name: name, Subject: o.Maker.Name, Seed: o.Seed,
-		Batches: len(h.Batches), Faults: len(h.Faults),
-		Lost: found.Lost, Twice: found.Twice, Violations: found.Violations,
+		Batches: len(h.Batches),
+		Lost:    found.Lost, Twice: found.Twice, Violations: found.Violations,
 	}
 	var calm, healthy []time.Duration
 	for i := range h.Batches {
@@ -67,7 +78,13 @@ func newReport(name string, o Options, h *history.History, found *check.Findings
 	}
 	r.Calm, r.Healthy = latency(calm), latency(healthy)
 	for i := range h.Faults {
-		if f := &h.Faults[i]; f.Promoted > 0 {
+		f := &h.Faults[i]
+		if f.Machine {
+			r.Stalls++
+			continue
+		}
+		r.Faults++
+		if f.Promoted > 0 {
 			r.Promoted++
 			r.Recovery = max(r.Recovery, recovery(h, f))
 		}
@@ -78,7 +95,7 @@ func newReport(name string, o Options, h *history.History, found *check.Findings
 // meets reports whether there was a fault during a batch, and whether one concerned it.
 func meets(h *history.History, b *history.Batch) (met, touched bool) {
 	for i := range h.Faults {
-		if f := &h.Faults[i]; b.Start <= f.End && b.End >= f.Start {
+		if f := &h.Faults[i]; !f.Machine && b.Start <= f.End && b.End >= f.Start {
 			met = true
 			touched = touched || b.Touches(f.Slots)
 		}

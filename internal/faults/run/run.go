@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/valkeybatch/valkeybatch/internal/faults/check"
@@ -39,7 +40,7 @@ type Options struct {
 	Hold time.Duration
 	// Calm is the time before and between the faults, After that after the last.
 	Calm, After time.Duration
-	Limits check.Limits
+	Limits      check.Limits
 }
 
 // perShard is how many slots of each shard callers use.
@@ -74,11 +75,11 @@ func Run(ctx context.Context, s Scenario, o Options) (report *Report, err error)
 
 	began := time.Now()
 	env := &inject.Env{Deployment: d, Slots: w.Slots, Hold: o.Hold, Random: random, Began: began}
-	batches, err := load(ctx, s, o, w, sub, env)
+	batches, faulted, err := load(ctx, s, o, w, sub, env)
 	if err != nil {
 		return nil, err
 	}
-	h := &history.History{Batches: batches, Faults: env.Faults(), Keys: len(w.Slots) * workload.FixedPerSlot, Traits: o.Maker.Traits}
+	h := &history.History{Batches: batches, Faults: faulted, Keys: len(w.Slots) * workload.FixedPerSlot, Traits: o.Maker.Traits}
 	if err := d.Settle(ctx); err != nil {
 		return nil, err
 	}
@@ -91,14 +92,20 @@ func Run(ctx context.Context, s Scenario, o Options) (report *Report, err error)
 	return newReport(s.Name, o, h, check.Check(h, o.Limits)), nil
 }
 
-// load has callers send batches while the faults are done.
-func load(ctx context.Context, s Scenario, o Options, w workload.Config, sub subject.Subject, env *inject.Env) ([]history.Batch, error) {
-	stop := make(chan struct{})
-	sent := make(chan []history.Batch, 1)
-	go func() { sent <- workload.Run(w, sub, env.Began, stop) }()
+// load has callers send batches while the faults are done, and returns both.
+func load(ctx context.Context, s Scenario, o Options, w workload.Config, sub subject.Subject, env *inject.Env) ([]history.Batch, []history.Fault, error) {
+	stop, over := make(chan struct{}), make(chan struct{})
+	var batches []history.Batch
+	var stood []history.Fault
+	var watching, calling sync.WaitGroup
+	watching.Go(func() { stood = stalls(env.Began, over) })
+	calling.Go(func() { batches = workload.Run(w, sub, env.Began, stop) })
 	err := faults(ctx, s, o, env)
 	close(stop)
-	return <-sent, err
+	calling.Wait()
+	close(over)
+	watching.Wait()
+	return batches, append(env.Faults(), stood...), err
 }
 
 func faults(ctx context.Context, s Scenario, o Options, env *inject.Env) error {

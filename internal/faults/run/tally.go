@@ -16,7 +16,7 @@ func Tally(w io.Writer, reports []*Report) {
 		return
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "seed\tbatches\tcommands\tfaults\tsucceeded\tnot executed\tfailed\tunknown\ttimed out\tlost by servers\ttwice, as asked\tviolations\toverdue\trecovery\tcalm p99\thealthy p99\t  scenario")
+	fmt.Fprintln(t, "seed\tbatches\tcommands\tfaults\tsucceeded\tnot executed\tfailed\tunknown\ttimed out\tlost by servers\ttwice, as asked\tstalls\tviolations\toverdue\trecovery\tcalm p99\thealthy p99\t  scenario")
 	var sum Report
 	for _, r := range reports {
 		row(t, r, fmt.Sprint(r.Seed), r.Name)
@@ -41,14 +41,15 @@ const shown = 20
 func row(w io.Writer, r *Report, seed, name string) {
 	recovery := "-"
 	if r.Promoted > 0 {
-		recovery = ms(r.Recovery)
+		recovery = Milliseconds(r.Recovery)
 	}
-	fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t  %s\n", seed, r.Batches, r.Commands, r.Faults,
+	fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t  %s\n", seed, r.Batches, r.Commands, r.Faults,
 		r.Outcomes[subject.Succeeded], r.Outcomes[subject.NotExecuted], r.Outcomes[subject.Failed], r.Outcomes[subject.Unknown],
-		r.Late, r.Lost, r.Twice, len(r.Violations), ms(max(0, r.Overdue)), recovery, ms(r.Calm.P99), ms(r.Healthy.P99), name)
+		r.Late, r.Lost, r.Twice, r.Stalls, len(r.Violations), Milliseconds(max(0, r.Overdue)), recovery, Milliseconds(r.Calm.P99), Milliseconds(r.Healthy.P99), name)
 }
 
-func ms(d time.Duration) string {
+// Milliseconds writes a time as tables have it.
+func Milliseconds(d time.Duration) string {
 	return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
 }
 
@@ -57,6 +58,7 @@ func (r *Report) add(o *Report) {
 	r.Batches += o.Batches
 	r.Commands += o.Commands
 	r.Faults += o.Faults
+	r.Stalls += o.Stalls
 	for i := range o.Outcomes {
 		r.Outcomes[i] += o.Outcomes[i]
 	}

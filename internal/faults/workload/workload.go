@@ -35,6 +35,9 @@ type Config struct {
 	CancelShare int
 	// Pause is the longest pause between two batches of a caller.
 	Pause time.Duration
+	// Round makes keys others than those of other rounds on the same deployment, so that what is
+	// still under way from one round concerns no other.
+	Round int
 	Seed  uint64
 }
 
@@ -68,6 +71,11 @@ func FixedKey(slot uint16, n int) (key, value string) {
 
 func keyIn(slot uint16, kind string, n int) string {
 	return "{" + local.Tag(slot) + "}" + kind + ":" + strconv.Itoa(n)
+}
+
+// key is a key of the caller's round.
+func (c *caller) key(slot uint16, kind string, n int) string {
+	return keyIn(slot, kind+":"+strconv.Itoa(c.Round), n)
 }
 
 // Prepare writes what never changes.
@@ -236,7 +244,7 @@ func (c *caller) manySlots(b *history.Batch) {
 func (c *caller) blocking(b *history.Batch) {
 	slot := c.slot()
 	add(b, c.push(b, slot))
-	key := keyIn(slot, "never", c.id)
+	key := c.key(slot, "never", c.id)
 	add(b, history.Command{Kind: history.Wait, Keys: []string{key}, Slots: []uint16{slot}, Line: []string{"BLPOP", key, "0.02"}})
 	add(b, c.push(b, slot))
 }
@@ -258,8 +266,8 @@ func (c *caller) one(b *history.Batch, slot uint16) history.Command {
 const listLength = 64
 
 func (c *caller) push(b *history.Batch, slot uint16) history.Command {
-	key := keyIn(slot, "list", b.Number/listLength)
-	element := fmt.Sprintf("%d.%d.%d", c.id, b.Number, len(b.Commands))
+	key := c.key(slot, "list", b.Number/listLength)
+	element := fmt.Sprintf("%d.%d.%d.%d", c.Round, c.id, b.Number, len(b.Commands))
 	return history.Command{Kind: history.Push, Keys: []string{key}, Values: []string{element}, Slots: []uint16{slot}, Line: []string{"RPUSH", key, element}}
 }
 
@@ -269,13 +277,13 @@ func (c *caller) bump(b *history.Batch, slot uint16) history.Command {
 	if b.RetryConnection {
 		kind = "twice"
 	}
-	key := keyIn(slot, kind, c.random.IntN(4))
+	key := c.key(slot, kind, c.random.IntN(4))
 	return history.Command{Kind: history.Bump, Keys: []string{key}, Slots: []uint16{slot}, Line: []string{"INCR", key}}
 }
 
-func (c *caller) register(slot uint16) string { return keyIn(slot, "register", c.id) }
+func (c *caller) register(slot uint16) string { return c.key(slot, "register", c.id) }
 
-func (c *caller) second(slot uint16) string { return keyIn(slot, "second", c.id) }
+func (c *caller) second(slot uint16) string { return c.key(slot, "second", c.id) }
 
 // next is a value that no other SET has.
 func (c *caller) next() string {
