@@ -70,6 +70,12 @@ test-examples: valkey ## Build and run the examples in all languages, or in LANG
 faults: valkey ## Run the fault suite at length and print the tally (FAULTS_ARGS='-seed 7 -run kill')
 	$(GO) test $(RACE) -count=1 -timeout 30m ./test/faults -full $(FAULTS_ARGS)
 
+.PHONY: faults-glide
+faults-glide: valkey ## Put GLIDE to the same test, and write the comparison into docs/guarantees.md
+	@scripts/install-bench.sh
+	cd bench && $(GO) build -o ../$(BIN)/bench-faults ./faults
+	$(BIN)/bench-faults -page docs/guarantees.md $(FAULTS_ARGS)
+
 .PHONY: soak
 soak: valkey ## Run faults at random for SOAK, and check that memory, goroutines and connections stay flat
 	$(GO) test $(RACE) -count=1 -timeout 0 -v -run '^TestSoak$$' ./test/faults -soak $(SOAK) $(FAULTS_ARGS)
