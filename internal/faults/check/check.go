@@ -214,8 +214,14 @@ func (c *checker) failure(b *history.Batch) {
 	if b.Cancelled {
 		return
 	}
+	if f := c.spanned(b); f != nil && b.Failure.Late {
+		c.violate(GaveUp, b, "its time ran out, though a promotion was seen at %v, and its commands were to be sent again: %v", f.Promoted, b.Failure)
+		return
+	}
 	explains := func(f *history.Fault) bool {
-		return f.Hangs || (b.Failure.Outcome == subject.NotExecuted && (f.Disconnects || len(f.Codes) > 0))
+		refused := b.Failure.Outcome == subject.NotExecuted && (f.Disconnects || len(f.Codes) > 0)
+		// A client that does not say what is known may say of a whole batch that its connection was lost.
+		return f.Hangs || refused || (!c.Traits.Outcomes && !b.Failure.Late && f.Disconnects)
 	}
 	rule := Unfounded
 	for i := range b.Commands {
@@ -227,6 +233,21 @@ func (c *checker) failure(b *history.Batch) {
 		}
 	}
 	c.violate(rule, b, "it failed as a whole: %v", b.Failure)
+}
+
+// spanned returns the promotion that a batch with all retries had ample time to wait for.
+func (c *checker) spanned(b *history.Batch) *history.Fault {
+	if !b.RetryServer || !b.RetryConnection {
+		return nil
+	}
+	for i := range c.Faults {
+		f := &c.Faults[i]
+		if f.Promoted > 0 && b.Start <= f.Promoted && b.Start+b.Timeout > f.Promoted+4*c.limits.Recovery+c.limits.Healing &&
+			b.End >= f.Start && b.Touches(f.Slots) {
+			return f
+		}
+	}
+	return nil
 }
 
 func (c *checker) commandError(b *history.Batch, cmd *history.Command, err *subject.Error) {

@@ -185,6 +185,12 @@ func TestPlantedViolationsAreFound(t *testing.T) {
 			h.Batches[0].RetryConnection = true
 			befalls(h, history.Effects{Disconnects: true})
 		}, GaveUp},
+		"a promotion not spanned": {func(h *history.History) {
+			b := &h.Batches[0]
+			b.RetryServer, b.RetryConnection, b.Timeout, b.End = true, true, 20*second, 30*second
+			b.Failure = &subject.Failure{Status: "DeadlineExceeded", Outcome: subject.Unknown, Late: true}
+			befalls(h, history.Effects{Hangs: true, Disconnects: true}).Promoted = 11 * second
+		}, GaveUp},
 
 		"another order": {func(h *history.History) {
 			h.Truth.Lists["list"] = []string{"b", "a"}

@@ -146,8 +146,10 @@ var Restart = Fault{Name: "restart of everything", Do: func(ctx context.Context,
 	return restart(ctx, e, "restart", effects, nodes...)
 }}
 
-// restart kills nodes and starts them again.
+// restart kills nodes and starts them again. A process that begins takes connections before it
+// says anything on them, so that batches may run out of time.
 func restart(ctx context.Context, e *Env, name string, effects history.Effects, nodes ...*deploy.Node) error {
+	effects.Hangs = true
 	w := e.begin(name, effects)
 	if err := each(nodes, func(n *deploy.Node) error { return n.Kill(ctx) }); err != nil {
 		return err
