@@ -195,14 +195,15 @@ func (d *Deployment) Settle(ctx context.Context) error {
 
 // Join starts one more node, without slots, as part of the cluster.
 func (d *Deployment) Join(ctx context.Context) (*Node, error) {
-	s, err := d.cluster.Join(ctx)
+	s, err := d.cluster.Add(ctx)
 	if err != nil {
 		return nil, err
 	}
+	// Clients are told of it as soon as the others know it.
 	if err := d.expose(s); err != nil {
 		return nil, err
 	}
-	return d.of(s), nil
+	return d.of(s), d.cluster.Meet(ctx, s)
 }
 
 // Leave takes a node that serves nothing out of the cluster and ends it.

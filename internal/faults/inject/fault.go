@@ -102,11 +102,12 @@ func (e *Env) slotsOf(ctx context.Context, nodes ...*deploy.Node) (history.Slots
 	return slots, nil
 }
 
-// names are the names that clients know nodes by.
+// names are the names that clients know nodes by. A node that does not know another's host name
+// yet, after a restart, names it by its address, past the proxy.
 func names(nodes ...*deploy.Node) []string {
 	var all []string
 	for _, n := range nodes {
-		all = append(all, n.Name)
+		all = append(all, n.Name, n.Addr())
 	}
 	return all
 }

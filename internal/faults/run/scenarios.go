@@ -43,7 +43,7 @@ var Scenarios = map[string]Scenario{
 	"oom":           {Deploy: plain, Faults: []inject.Fault{inject.Full}},
 	"loading":       {Deploy: plain, Faults: []inject.Fault{inject.Loading}},
 	"cancel":        {Deploy: plain, Faults: []inject.Fault{inject.Drops, inject.Freeze}, Workload: workload.Config{CancelShare: 30}},
-	"big":           {Deploy: plain, Faults: []inject.Fault{inject.Together("migration, resets", inject.Migrate, inject.Drops)}, Workload: workload.Config{Commands: 2000, AtomicShare: -1, Pause: time.Second}},
+	"big":           {Deploy: plain, Faults: []inject.Fault{inject.Together("migration, resets", inject.Migrate, inject.Drops)}, Workload: workload.Config{Commands: 2000, AtomicShare: -1, Pause: time.Second, Timeouts: []time.Duration{20 * time.Second}}},
 	"alone-restart": {Deploy: standalone, Faults: []inject.Fault{inject.Restart}},
 	"alone-loading": {Deploy: standalone, Faults: []inject.Fault{inject.Loading}},
 	"read-only":     {Deploy: standalone, Faults: []inject.Fault{inject.ReadOnly}},

@@ -49,28 +49,29 @@ func (c *Cluster) ReplicaOf(ctx context.Context, primary *Node) (*Node, error) {
 	return nil, fmt.Errorf("%s has no replica that is well", primary.Addr())
 }
 
-// Join starts one more node and makes it part of the cluster, as a primary without slots.
-func (c *Cluster) Join(ctx context.Context) (*Node, error) {
-	members := c.members()
-	config := members[0].config
+// Add starts one more node, which knows of no other yet. Close ends it with the others.
+func (c *Cluster) Add(ctx context.Context) (*Node, error) {
+	config := c.members()[0].config
 	config.Port = 0
 	s, err := Start(ctx, config)
 	if err != nil {
 		return nil, err
 	}
 	n := &Node{Server: s}
-	id, err := s.MustOK(ctx, "CLUSTER", "MYID")
-	if err == nil {
-		n.ID = id.Text()
-		_, err = s.MustOK(ctx, "CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(members[0].Port()))
-	}
 	c.mu.Lock()
 	c.Nodes = append(slices.Clone(c.Nodes), n)
 	c.mu.Unlock()
-	if err == nil {
-		err = c.WaitAgreement(ctx)
-	}
+	id, err := s.MustOK(ctx, "CLUSTER", "MYID")
+	n.ID = id.Text()
 	return n, err
+}
+
+// Meet makes a node that was added part of the cluster, as a primary without slots.
+func (c *Cluster) Meet(ctx context.Context, n *Node) error {
+	if _, err := n.MustOK(ctx, "CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(c.members()[0].Port())); err != nil {
+		return err
+	}
+	return c.WaitAgreement(ctx)
 }
 
 // Leave makes the other nodes forget a node that serves no slots. Its process goes on.
