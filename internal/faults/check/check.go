@@ -267,8 +267,10 @@ func (c *checker) commandError(b *history.Batch, cmd *history.Command, err *subj
 			c.violate(GaveUp, b, "%s in place with %v left", err.Code, left)
 		}
 	}
-	// An earlier try may have been written and never answered, whatever the last one was told.
-	if err.Outcome == subject.Unknown && !connection(err.Code) && !b.RetryConnection {
+	// An earlier try may have been written and never answered, whatever the last one was told; and
+	// of a command that was split, another part than the one whose error is shown.
+	split := len(cmd.Slots) != 1
+	if err.Outcome == subject.Unknown && !connection(err.Code) && !b.RetryConnection && !split {
 		c.violate(Unfounded, b, "%s says that nothing is known of its effects, which a node's own word is not: %s", err.Code, err.Message)
 	}
 }

@@ -88,7 +88,8 @@ func (e *Env) drop(ctx context.Context, name string, effects history.Effects, no
 	return nil
 }
 
-// KillClients has a primary hang up on all its clients, again and again (CLIENT KILL).
+// KillClients has a primary hang up on all its clients, again and again (CLIENT KILL). The harness is
+// one of them: it goes together with no fault that asks servers for anything.
 var KillClients = Fault{Name: "CLIENT KILL", Do: func(ctx context.Context, e *Env) error {
 	n, effects, err := e.aimed(ctx, history.Effects{Disconnects: true})
 	if err != nil {
@@ -108,8 +109,9 @@ var KillClients = Fault{Name: "CLIENT KILL", Do: func(ctx context.Context, e *En
 }}
 
 // Swap makes the addresses of two primaries lead to each other, as after a restart that mixes
-// up addresses: each then says of its slots that the address which was asked has them. The
-// connections that are made meanwhile go on to lead to the wrong one when it is over.
+// up addresses: each then says of its slots that the address which was asked has them, and commands
+// go to and fro until their time is up. The connections that are made meanwhile go on to lead to
+// the wrong one when it is over.
 var Swap = Fault{Name: "two addresses swapped", Do: func(ctx context.Context, e *Env) error {
 	primaries, err := e.Primaries(ctx)
 	if err != nil {
@@ -121,7 +123,7 @@ var Swap = Fault{Name: "two addresses swapped", Do: func(ctx context.Context, e 
 	if err != nil {
 		return err
 	}
-	w := e.begin("swap", history.Effects{Nodes: names(a, b), Slots: slots, Codes: []string{"MOVED"}, Disconnects: true, Unserved: true})
+	w := e.begin("swap", history.Effects{Nodes: names(a, b), Slots: slots, Codes: []string{"MOVED"}, Disconnects: true, Hangs: true, Unserved: true})
 	a.Proxy.Lead(b.Node.Addr())
 	b.Proxy.Lead(a.Node.Addr())
 	a.Proxy.Reset()

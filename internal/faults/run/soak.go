@@ -24,7 +24,6 @@ var atRandom = []inject.Fault{
 	inject.MidReply, inject.MidRequest, inject.Drops, inject.DropsAll, inject.KillClients, inject.Swap,
 	inject.Migrate, inject.Open, inject.JoinLeave, inject.Full,
 	inject.Together("migration, resets", inject.Migrate, inject.DropsAll),
-	inject.Together("migration, cancelled connections", inject.Migrate, inject.KillClients),
 }
 
 // Sample is what the process holds after a round, when nobody calls.
