@@ -65,7 +65,7 @@ func (c cluster) Execute(ctx context.Context, b subject.Batch) ([]subject.Result
 		o.WithRetryStrategy(*pipeline.NewClusterBatchRetryStrategy().WithRetryServerError(b.RetryServer).WithRetryConnectionError(b.RetryConnection))
 	}
 	replies, err := c.client.ExecWithOptions(ctx, *batch, false, *o)
-	return results(replies, err)
+	return results(b, replies, err)
 }
 
 // alone has no retries: GLIDE has none for standalone servers.
@@ -81,10 +81,10 @@ func (a alone) Execute(ctx context.Context, b subject.Batch) ([]subject.Result, 
 		batch.CustomCommand(line)
 	}
 	replies, err := a.client.ExecWithOptions(ctx, *batch, false, *pipeline.NewStandaloneBatchOptions().WithTimeout(b.Timeout))
-	return results(replies, err)
+	return results(b, replies, err)
 }
 
-func results(replies []any, err error) ([]subject.Result, *subject.Failure) {
+func results(b subject.Batch, replies []any, err error) ([]subject.Result, *subject.Failure) {
 	if err != nil {
 		return nil, failure(err)
 	}
@@ -92,6 +92,9 @@ func results(replies []any, err error) ([]subject.Result, *subject.Failure) {
 	for i, r := range replies {
 		if failed, ok := r.(error); ok {
 			out[i].Err = commandError(failed.Error())
+			if i < len(b.Commands) && b.Commands[i][0] == "MSET" && out[i].Err.Outcome == subject.NotExecuted {
+				out[i].Err.Outcome = subject.Failed // of a command that was split, other parts may have run
+			}
 			continue
 		}
 		out[i].Reply = reply(r)
