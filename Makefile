@@ -23,6 +23,9 @@ NODE_PORT ?= 7001
 # Longest time of one package's tests, and how long each fuzz target is fuzzed.
 TIMEOUT  ?= 15m
 FUZZTIME ?= 10s
+# Arguments for "faults" and "soak", and how long "soak" goes on: make soak SOAK=2h
+FAULTS_ARGS ?=
+SOAK     ?= 5m
 # The race detector needs a C compiler. "race" insists on it; "test" does without where there is none.
 RACE    := $(if $(shell command -v $$($(GO) env CC) 2>/dev/null),-race)
 # So does the benchmark's module, for a peer that is linked with C; it is left out where there is none.
@@ -69,6 +72,20 @@ isolation: valkey ## Test at length that nothing a caller can do hurts another
 .PHONY: test-examples
 test-examples: valkey ## Build and run the examples in all languages, or in LANGS, against a cluster
 	LANGS='$(LANGS)' $(GO) test -tags examples -v -run '^TestLanguages$$' -parallel 2 -count=1 -timeout $(TIMEOUT) ./test/examples
+
+.PHONY: faults
+faults: valkey ## Run the fault suite at length and print the tally (FAULTS_ARGS='-seed 7 -run kill')
+	$(GO) test $(RACE) -count=1 -timeout 30m ./test/faults -full $(FAULTS_ARGS)
+
+.PHONY: faults-glide
+faults-glide: valkey ## Put GLIDE to the same test, and write the comparison into docs/guarantees.md
+	@scripts/install-bench.sh
+	cd bench && $(GO) build -o ../$(BIN)/bench-faults ./faults
+	$(BIN)/bench-faults -page docs/guarantees.md $(FAULTS_ARGS)
+
+.PHONY: soak
+soak: valkey ## Run faults at random for SOAK, and check that memory, goroutines and connections stay flat
+	$(GO) test $(RACE) -count=1 -timeout 0 -v -run '^TestSoak$$' ./test/faults -soak $(SOAK) $(FAULTS_ARGS)
 
 .PHONY: fuzz
 fuzz: ## Fuzz every fuzz target for FUZZTIME

@@ -8,6 +8,8 @@ import (
 const (
 	firstBackoff = 10 * time.Millisecond
 	maxBackoff   = 320 * time.Millisecond
+	// shortPause is the longest pause for whose sake a batch gives up near its deadline.
+	shortPause = 100 * time.Millisecond
 	// maxSteps is the number of the retry from which on the pause is the longest.
 	maxSteps = 6
 )

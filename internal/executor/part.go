@@ -44,6 +44,8 @@ type trouble struct {
 	last *CommandError
 	// redirects counts redirects followed, attempts sends that failed.
 	redirects, attempts int
+	// strangers counts redirects to nodes that are not known.
+	strangers int
 	// asked are the nodes that redirected a script's command since its last failure.
 	asked []string
 	// unsure is whether an earlier try was written and never answered, so that the command

@@ -164,11 +164,13 @@ func (r *run) learn() {
 }
 
 // due returns when a part that failed in this round for the n-th time may be sent again: the
-// same moment for all of them, so that they go together and in their order.
+// same moment for all of them, so that they go together and in their order. Of the time that is
+// left a pause takes a quarter at most: a batch with little time would otherwise give up with
+// half of it left, since the next pause does not fit in.
 func (r *run) due(n int) time.Time {
 	n = min(n, maxSteps)
 	if r.dues[n].IsZero() {
-		r.dues[n] = time.Now().Add(backoff(n))
+		r.dues[n] = time.Now().Add(min(backoff(n), max(time.Until(r.end())/4, shortPause)))
 	}
 	return r.dues[n]
 }

@@ -89,6 +89,10 @@ func (r *run) settleError(ctx context.Context, pt *part, f resp.Frame) {
 // to the right node. More of them are a disagreement between nodes, which may last.
 const settledRedirects = 3
 
+// strangers is how often a command is sent again to the owner of its slot because the node that
+// it was redirected to is not known: for about half a second.
+const strangers = 7
+
 // follow makes a part go where a redirect points, if the redirect is to be believed: well
 // formed, about the command's own slot, to a node of the deployment, and not one too many.
 // Any of it can be a script's own words, said after it has run: a script is never sent back
@@ -104,7 +108,7 @@ func (r *run) follow(ctx context.Context, pt *part, reply *CommandError, it item
 	topo := r.cfg.Map.Load()
 	if !topo.Has(rd.addr) {
 		if r.looked {
-			return false // one look a round is enough for all that it has to show
+			return r.stranger(pt, reply, it) // one look a round is enough for all that it has to show
 		}
 		r.looked = true
 		r.learn() // before it, so that what it brings has the last word
@@ -112,8 +116,11 @@ func (r *run) follow(ctx context.Context, pt *part, reply *CommandError, it item
 		within, cancel := context.WithDeadline(ctx, r.end())
 		fresh, err := r.cfg.Map.Refresh(within)
 		cancel()
-		if err != nil || !fresh.Has(rd.addr) {
+		if err != nil {
 			return false
+		}
+		if !fresh.Has(rd.addr) {
+			return r.stranger(pt, reply, it)
 		}
 		topo = fresh
 	}
@@ -139,6 +146,21 @@ func (r *run) follow(ctx context.Context, pt *part, reply *CommandError, it item
 		// short for that, the redirect stays in place and the other results are not lost.
 		t.last, t.due = reply, r.due(t.redirects-settledRedirects)
 	}
+	return true
+}
+
+// stranger puts a part off that was redirected to a node which the topology does not have, not
+// even after a look. Nodes tell each other of one that has joined, and by which name clients
+// know it ("?" until then), within a moment. Not so of a script's, which may have made it up.
+func (r *run) stranger(pt *part, reply *CommandError, it item) bool {
+	t := pt.troubled()
+	if it.scripted() || t.strangers >= strangers {
+		return false
+	}
+	t.strangers++
+	t.last, t.to, t.asking = reply, "", false
+	t.due = r.due(t.strangers)
+	r.stale = true
 	return true
 }
 

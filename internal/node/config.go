@@ -41,6 +41,12 @@ type Config struct {
 	BackoffMin, BackoffMax time.Duration
 	// IdleTimeout closes exclusive connections that were not used for that long. Default: 1 min.
 	IdleTimeout time.Duration
+	// Failed reports whether the deployment holds the node at an address to have failed. Who waits
+	// for such a node and hears nothing for a while waits no longer. It must not block. Default: never.
+	Failed func(addr string) bool
+	// Overdue is called every now and then while callers wait for a node that says nothing, though
+	// their commands are not such as wait: it may be about to be replaced. It must not block.
+	Overdue func()
 	// Logger takes the few things worth telling an operator. Default: none.
 	Logger *slog.Logger
 	// Dialer opens the transport connections (network "tcp" or "unix"). Default: a net.Dialer with TCP keep-alive and,
@@ -59,6 +65,12 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.BackoffMin, 50*time.Millisecond)
 	setDefault(&c.BackoffMax, time.Second)
 	setDefault(&c.IdleTimeout, time.Minute)
+	if c.Failed == nil {
+		c.Failed = func(string) bool { return false }
+	}
+	if c.Overdue == nil {
+		c.Overdue = func() {}
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

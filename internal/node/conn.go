@@ -37,6 +37,8 @@ type conn struct {
 	raw  syscall.RawConn // for writes that do not block; nil if there are none
 	cfg  *Config
 	out  output
+	// patient is whether its commands may wait, so that silence says nothing.
+	patient bool
 
 	mu         sync.Mutex
 	head, tail *Batch

@@ -12,6 +12,7 @@ type exclusive struct {
 	limit chan struct{} // one token per connection in use
 	// prepare makes a new connection ready, after the handshake.
 	prepare func(ctx context.Context, c *conn) error
+	patient bool // see conn.patient
 
 	mu   sync.Mutex
 	idle [2][]idleConn // plain and READONLY ones; the one used last is taken first
@@ -85,7 +86,7 @@ func (e *exclusive) dial(ctx context.Context, replica bool, age int) (*conn, err
 	}
 	d := &exclusiveDial{done: make(chan struct{})}
 	if !e.node.pool.goDial(func(detached context.Context) {
-		c, err := e.node.dial(detached, replica)
+		c, err := e.node.dial(detached, replica, e.patient)
 		if err == nil && e.prepare != nil {
 			within, cancel := context.WithTimeout(detached, e.node.pool.cfg.DialTimeout)
 			err = e.prepare(within, c)

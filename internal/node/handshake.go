@@ -26,26 +26,26 @@ type ServerError struct {
 // Error returns both.
 func (e *ServerError) Error() string { return e.Command + ": " + e.Text }
 
-// open dials the node and makes the connection ready for sub-batches. Where the password is
-// refused it tries the one that has taken its place, or the one before: see
-// [credential.Password.Alternative].
-func (n *Node) open(ctx context.Context, replica bool) (*conn, error) {
+// open dials the node and makes the connection ready for sub-batches, patient ones if it is for
+// commands that may wait. Where the password is refused it tries the one that has taken its place,
+// or the one before: see [credential.Password.Alternative].
+func (n *Node) open(ctx context.Context, replica, patient bool) (*conn, error) {
 	cfg := &n.pool.cfg
 	ctx, cancel := context.WithTimeout(ctx, cfg.DialTimeout)
 	defer cancel()
 	password := cfg.Password.Get()
-	c, err := n.openWith(ctx, replica, password)
+	c, err := n.openWith(ctx, replica, patient, password)
 	var answer *ServerError
 	if errors.As(err, &answer) && credential.Refused(answer.Text) {
 		if other, ok := cfg.Password.Alternative(password); ok {
-			return n.openWith(ctx, replica, other)
+			return n.openWith(ctx, replica, patient, other)
 		}
 	}
 	return c, err
 }
 
 // openWith opens a connection that authenticates with the password.
-func (n *Node) openWith(ctx context.Context, replica bool, password string) (*conn, error) {
+func (n *Node) openWith(ctx context.Context, replica, patient bool, password string) (*conn, error) {
 	cfg := &n.pool.cfg
 	network, addr := "tcp", n.addr
 	if path, ok := strings.CutPrefix(addr, unixScheme); ok {
@@ -65,6 +65,7 @@ func (n *Node) openWith(ctx context.Context, replica bool, password string) (*co
 		nc = encrypted
 	}
 	c := newConn(n.addr, sock, nc, cfg)
+	c.patient = patient
 	asked := c.greeting(password, replica)
 	b, err := c.request(ctx, asked...) // before anything is read, so that an early refusal is its answer
 	if err != nil {

@@ -112,7 +112,7 @@ func (l *link) dialled() (*dialling, error) {
 	d := &dialling{done: make(chan struct{})}
 	l.dial = d
 	if !l.node.pool.goDial(func(ctx context.Context) {
-		c, err := l.node.dial(ctx, l.replica)
+		c, err := l.node.dial(ctx, l.replica, false)
 		l.mu.Lock()
 		if l.dial == d {
 			l.dial = nil

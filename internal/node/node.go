@@ -31,6 +31,7 @@ func newNode(p *Pool, addr string) *Node {
 	n.blocking.node, n.blocking.limit = n, make(chan struct{}, p.cfg.MaxBlockingConns)
 	n.atomic.node, n.atomic.limit = n, make(chan struct{}, p.cfg.MaxAtomicConns)
 	n.atomic.prepare = prime
+	n.blocking.patient = true
 	return n
 }
 
@@ -132,8 +133,8 @@ func (n *Node) awaitDial(ctx context.Context, done <-chan struct{}) error {
 }
 
 // dial opens a connection and keeps the books on failures.
-func (n *Node) dial(ctx context.Context, replica bool) (*conn, error) {
-	c, err := n.open(ctx, replica)
+func (n *Node) dial(ctx context.Context, replica, patient bool) (*conn, error) {
+	c, err := n.open(ctx, replica, patient)
 	switch {
 	case err == nil && n.gone.Load():
 		c.retire()

@@ -24,8 +24,9 @@ type Pool struct {
 func NewPool(cfg Config) *Pool {
 	p := &Pool{cfg: cfg.withDefaults(), nodes: make(map[string]*Node), conns: make(map[*conn]struct{})}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
-	p.wg.Add(1)
+	p.wg.Add(2)
 	go p.pruneIdle()
+	go p.watch()
 	return p
 }
 

@@ -311,3 +311,56 @@ func TestExclusiveDialIsKept(t *testing.T) {
 		t.Errorf("%d dials", dials.Load())
 	}
 }
+
+// TestFailedNodeIsWaitedForNoLonger: who waits for a silent node is told when the deployment has
+// given it up, whichever the class; and it is told that somebody waits, unless for what waits itself.
+func TestFailedNodeIsWaitedForNoLonger(t *testing.T) {
+	t.Parallel()
+	s := valkeytest.StartServer(t)
+	var failed atomic.Bool
+	var overdue atomic.Int32
+	config := node.Config{Failed: func(string) bool { return failed.Load() }, Overdue: func() { overdue.Add(1) }}
+	n := newPool(t, config).Get(s.Addr())
+	targets := []node.Target{ordinary, {Class: node.Bulk}, blocking, transaction}
+	for _, target := range targets {
+		if b := do(t, n, target, command("PING")); b.Err() != nil {
+			t.Fatal(b.Err())
+		}
+	}
+	waiting := make(chan *node.Batch)
+	wait := func(target node.Target, commands ...[][]byte) {
+		b := batch(commands...)
+		n.Do(context.Background(), target, b)
+		waiting <- b
+	}
+	go wait(blocking, command("BLPOP", "k", "0"))
+	time.Sleep(2500 * time.Millisecond)
+	if got := overdue.Load(); got > 0 {
+		t.Errorf("a blocking command counts as overdue, %d times", got)
+	}
+	s.Pause(t)
+	for _, target := range targets {
+		go wait(target, command("PING"))
+	}
+	valkeytest.Eventually(t, "replies are overdue", func() error {
+		if overdue.Load() == 0 {
+			return errors.New("they are not")
+		}
+		return nil
+	})
+	select {
+	case <-waiting:
+		t.Error("a node that has not failed is not waited for")
+	default:
+	}
+	failed.Store(true)
+	for range 1 + len(targets) {
+		// The second of the blocking ones needs a connection of its own, which it does not get.
+		if b := <-waiting; b.Err() == nil {
+			t.Errorf("answered: %q", outcome(b))
+		} else if lost := (*node.ConnectionError)(nil); !errors.As(b.Err(), &lost) || (lost.Op != node.OpClose && !lost.Timeout) {
+			t.Errorf("error %v", b.Err())
+		}
+	}
+	s.Resume(t)
+}

@@ -111,10 +111,15 @@ func (b *backend) connect(cfg *config.Config, logger *slog.Logger, policy *comma
 	nodes.Cluster = true
 	nodes.MaxDepth = cfg.Limits.MaxReplyDepth
 	nodes.Logger = logger
+	topology := slotmap.NewMap(source, slotmap.Config{Interval: cfg.Valkey.TopologyRefresh, Logger: logger})
+	nodes.Failed = func(addr string) bool {
+		t := topology.Load()
+		return t != nil && t.Failed(addr)
+	}
+	nodes.Overdue = topology.Trigger
 	pool := node.NewPool(nodes)
 	b.users = newUserPools(nodes)
 	table := registry.New(registry.Config{Base: command.Builtin(), Source: commands, Logger: logger})
-	topology := slotmap.NewMap(source, slotmap.Config{Interval: cfg.Valkey.TopologyRefresh, Logger: logger})
 	topology.OnChange(func(t *slotmap.Topology) {
 		addrs := make(map[string]struct{}, len(t.Nodes()))
 		for _, addr := range t.Nodes() {

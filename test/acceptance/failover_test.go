@@ -51,6 +51,43 @@ func TestAcceptance115_133_Failover(t *testing.T) {
 	s.want(t, atomicBatch(cmd("LLEN", key(1, "list"))), "26")
 }
 
+// A primary that hangs for good under a batch: once the cluster has replaced it nobody waits for
+// it any longer, however much time there is.
+func TestAcceptance113_115_PrimaryHangsAndIsReplaced(t *testing.T) {
+	c := valkeytest.StartCluster(t, valkeytest.ClusterOptions{Replicas: 1, NodeTimeout: 2 * time.Second})
+	p := c.Primaries()
+	s := serve(t, c.Seeds(), unasked...)
+	key := func(i int, name string) string { return valkeytest.KeyIn(uint16(100+i*5461), name) }
+	s.want(t, pipeline(cmd("SET", key(0, "k"), "v"), cmd("SET", key(1, "k"), "v")), "OK", "OK")
+	s.want(t, atomicBatch(cmd("SET", key(0, "k"), "v")), "OK")
+	s.want(t, pipeline(cmd("BLPOP", key(0, "list"), "0.01")), "nil")
+	p[0].Pause(t)
+	defer p[0].Resume(t)
+	var callers sync.WaitGroup
+	const timeout = patience
+	start := time.Now()
+	callers.Go(func() {
+		results := s.must(t, pipeline(cmd("SET", key(0, "k"), "w"), cmd("GET", key(1, "k"))).timed(timeout, false, false))
+		wantError(t, results[0], "CONNECTION", unknown, p[0].Addr())
+		if got := render(results[1]); got != `"v"` {
+			t.Errorf("the healthy node's result is %s", got)
+		}
+	})
+	callers.Go(func() {
+		s.want(t, pipeline(cmd("SET", key(0, "other"), "w"), cmd("GET", key(1, "k"))).timed(timeout, true, true), "OK", `"v"`)
+	})
+	callers.Go(func() {
+		wantError(t, s.must(t, pipeline(cmd("BLPOP", key(0, "list"), "0")).timed(timeout, false, false))[0], "CONNECTION", unknown, p[0].Addr())
+	})
+	callers.Go(func() {
+		wantError(t, s.must(t, atomicBatch(cmd("SET", key(0, "k"), "x")).within(true, timeout))[0], "CONNECTION", unknown, p[0].Addr())
+	})
+	callers.Wait()
+	if took := time.Since(start); took > patience/2 {
+		t.Errorf("it took %v", took)
+	}
+}
+
 func TestAcceptance133_134_Restarts(t *testing.T) {
 	srv := valkeytest.StartServer(t)
 	srv.Stop(t)

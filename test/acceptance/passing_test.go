@@ -214,3 +214,23 @@ func counts(n int) (replies []string) {
 	}
 	return replies
 }
+
+// The pause before the next try is never so long that a batch gives up while there is time for
+// shorter ones.
+func TestAcceptance116_RetriesGoOnUntilTheDeadlineNears(t *testing.T) {
+	sc := startScript(t, 1, func(s *script, node, conn int, args []string) []byte {
+		if args[0] == "SET" {
+			return []byte("-TRYAGAIN Multiple keys request during rehashing of slot\r\n")
+		}
+		return nil
+	})
+	s := serve(t, sc.seeds())
+	for range 3 {
+		const timeout = time.Second
+		start := time.Now()
+		wantError(t, s.must(t, pipeline(cmd("SET", "k", "v")).timed(timeout, true, false))[0], "TRYAGAIN", notExecuted, sc.nodes[0].Addr())
+		if took := time.Since(start); took < 7*timeout/10 {
+			t.Errorf("it gave up after %v of %v", took, timeout)
+		}
+	}
+}

@@ -185,3 +185,37 @@ func TestAcceptance119_ConnectionLostOnAskedSubPipeline(t *testing.T) {
 		})
 	}
 }
+
+// A node that has joined a moment ago is not known to all others, nor by its name ("?"): what is
+// redirected to it waits until it is.
+func TestAcceptance096_RedirectToANodeNotKnownYet(t *testing.T) {
+	for _, kind := range []string{"MOVED", "ASK"} {
+		var first atomic.Int64 // when, in nanoseconds, the first redirect was given
+		sc := startScript(t, 2, func(s *script, node, conn int, args []string) []byte {
+			switch {
+			case args[0] == "EXEC":
+				if node == 1 {
+					return []byte("*1\r\n+OK\r\n")
+				}
+				return []byte("-EXECABORT Transaction discarded because of previous errors.\r\n")
+			case args[0] != "SET" || node == 1:
+				return []byte("+OK\r\n")
+			}
+			first.CompareAndSwap(0, time.Now().UnixNano())
+			if time.Now().UnixNano()-first.Load() < int64(100*time.Millisecond) {
+				return []byte(fmt.Sprintf("-%s %d ?:1\r\n", kind, valkeytest.Slot(args[1])))
+			}
+			return s.redirectTo(kind, args[1], 1)
+		})
+		s := serve(t, sc.seeds(), unasked...)
+		s.want(t, pipeline(cmd("SET", sc.key(0, "k"), "v"), cmd("GET", sc.key(0, "k"))), "OK", "OK")
+		// One that is never known leaves the redirect in place, beside the other results.
+		first.Store(time.Now().Add(time.Hour).UnixNano())
+		key := valkeytest.KeyIn(sc.slot(0)+1, "k")
+		results := s.must(t, pipeline(cmd("SET", key, "v"), cmd("GET", sc.key(1, "k"))))
+		wantError(t, results[0], kind, notExecuted, sc.nodes[0].Addr())
+		if got := render(results[1]); got != "OK" {
+			t.Errorf("the other result is %s", got)
+		}
+	}
+}

@@ -36,6 +36,7 @@ type Cluster struct {
 	Nodes  []*Node
 	config ClusterConfig
 	tlsDir string
+	mu     sync.Mutex // guards Nodes where nodes join and leave
 }
 
 // StartCluster starts the processes, forms the cluster, and returns when every node agrees
@@ -125,11 +126,12 @@ func (c *Cluster) Close() error {
 
 // Node returns the node with the given id, nil when there is none.
 func (c *Cluster) Node(id string) *Node {
-	i := slices.IndexFunc(c.Nodes, func(n *Node) bool { return n.ID == id })
+	nodes := c.members()
+	i := slices.IndexFunc(nodes, func(n *Node) bool { return n.ID == id })
 	if i < 0 {
 		return nil
 	}
-	return c.Nodes[i]
+	return nodes[i]
 }
 
 // inParallel calls f for 0..n-1 at once and joins the errors.

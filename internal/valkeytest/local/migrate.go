@@ -57,7 +57,7 @@ func (c *Cluster) migrate(ctx context.Context, from, to *Node, keys []string) er
 // nodes agree. All keys have to be moved already.
 func (c *Cluster) FinishMigration(ctx context.Context, slot uint16, from, to *Node) error {
 	tell := []*Node{to, from} // the new owner first: a crash in between leaves no slot without owner
-	for _, n := range c.Nodes {
+	for _, n := range c.members() {
 		if n == to || n == from || !n.Running() {
 			continue
 		}

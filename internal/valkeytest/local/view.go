@@ -113,7 +113,7 @@ func (c *Cluster) WaitAgreement(ctx context.Context, leftOut ...*Node) error {
 
 func (c *Cluster) agreed(ctx context.Context, leftOut []*Node) (view, error) {
 	var running []*Node
-	for _, n := range c.Nodes {
+	for _, n := range c.members() {
 		if n.Running() && !slices.Contains(leftOut, n) {
 			running = append(running, n)
 		}
@@ -173,7 +173,7 @@ func (n *Node) healthy(ctx context.Context) (view, error) {
 // of them that answers.
 func (c *Cluster) Owner(ctx context.Context, slot uint16) (*Node, error) {
 	var errs []error
-	for _, n := range c.Nodes {
+	for _, n := range c.members() {
 		if !n.Running() {
 			continue
 		}

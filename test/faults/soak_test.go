@@ -1,0 +1,40 @@
+package faults
+
+import (
+	"context"
+	"flag"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/valkeybatch/valkeybatch/internal/faults/check"
+	"github.com/valkeybatch/valkeybatch/internal/faults/run"
+	"github.com/valkeybatch/valkeybatch/internal/faults/service"
+)
+
+var soak = flag.Duration("soak", 0, "how long TestSoak goes on; 0: it does not run")
+
+// TestSoak runs faults at random for as long as it is told, and what the process holds stays
+// the same.
+func TestSoak(t *testing.T) {
+	if *soak == 0 {
+		t.Skip("this one runs for as long as one likes: make soak")
+	}
+	o := run.Options{
+		Maker: service.Unary, Seed: *seed, Length: *soak, Hold: time.Second, Calm: time.Second, After: 5 * time.Second,
+		Limits: check.Limits{Grace: 2 * time.Second, Recovery: 2 * time.Second, Healing: 4 * time.Second},
+	}
+	all, samples, err := run.Soak(context.Background(), o, os.Stdout)
+	reports.all = append(reports.all, all...)
+	if err != nil {
+		t.Errorf("seed %d: %v", *seed, err)
+	}
+	for _, r := range all {
+		for _, v := range r.Violations {
+			t.Errorf("seed %d, %s: %v", *seed, r.Name, v)
+		}
+	}
+	if err := run.Flat(samples); err != nil {
+		t.Error(err)
+	}
+}
