@@ -23,6 +23,8 @@ func (c *Config) Check() error {
 		v.checkPassword(),
 		v.checkTLS(),
 		checkName("client-name", v.ClientName),
+		c.Admin.check(),
+		c.Telemetry.check(),
 		checkRanges(c),
 	}
 	return errors.Join(errs...)

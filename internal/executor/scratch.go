@@ -10,13 +10,14 @@ import (
 
 // scratch is memory that one batch after the other uses.
 type scratch struct {
-	items []item
-	parts []part
-	keys  []int
-	sent  []sent
-	run   run
-	round node.Round
-	timer *time.Timer // stopped
+	items  []item
+	parts  []part
+	keys   []int
+	sent   []sent
+	run    run
+	round  node.Round
+	timer  *time.Timer // stopped
+	report Report
 	assigner
 }
 

@@ -24,22 +24,28 @@ type backend struct {
 	check func(context.Context) error
 	// closers end the parts, those that use others first.
 	closers []func()
+	// topology, pool and replies are what metrics tell of.
+	topology *slotmap.Map
+	pool     *node.Pool
+	replies  *node.Budget
+	// observer is told of batches; nil: nobody is.
+	observer executor.Observer
 }
 
 // newBackend builds the road. Nothing on it waits for the deployment.
-func newBackend(cfg *config.Config, logger *slog.Logger) (*backend, error) {
+func newBackend(cfg *config.Config, logger *slog.Logger, observer executor.Observer) (*backend, error) {
 	policy, err := command.NewPolicy(cfg.AllowCommand, cfg.DenyCommand)
 	if err != nil {
 		return nil, err
 	}
 	if cfg.Embedded() {
-		return newEmbedded(cfg, logger, policy)
+		return newEmbedded(cfg, logger, policy, observer)
 	}
 	tlsConfig, err := cfg.Valkey.TLSConfig()
 	if err != nil {
 		return nil, err
 	}
-	b := &backend{}
+	b := &backend{observer: observer}
 	client := control.New(control.Config{
 		Seeds:      cfg.Valkey.Seeds,
 		Username:   cfg.Valkey.Username,
@@ -74,12 +80,12 @@ func newBackend(cfg *config.Config, logger *slog.Logger) (*backend, error) {
 }
 
 // newEmbedded builds the road to the embedded store.
-func newEmbedded(cfg *config.Config, logger *slog.Logger, policy *command.Policy) (*backend, error) {
+func newEmbedded(cfg *config.Config, logger *slog.Logger, policy *command.Policy, observer executor.Observer) (*backend, error) {
 	store, err := embedded.New(logger)
 	if err != nil {
 		return nil, err
 	}
-	b := &backend{closers: []func(){store.Close}}
+	b := &backend{observer: observer, closers: []func(){store.Close}}
 	b.connect(cfg, logger, policy, store, nil, node.Config{ClientName: cfg.Valkey.ClientName, Dialer: store.Dial})
 	logger.Warn("no Valkey is configured: data lives in this process's memory only and is lost when it ends, and some replies have other types than Valkey's; " +
 		"point to a real one with --valkey HOST:PORT or VALKEYBATCH_VALKEY")
@@ -95,8 +101,10 @@ func (b *backend) connect(cfg *config.Config, logger *slog.Logger, policy *comma
 	nodes.MaxDepth = cfg.Limits.MaxReplyDepth
 	nodes.Logger = logger
 	pool := node.NewPool(nodes)
+	b.pool, b.replies = pool, node.NewBudget(int64(cfg.Limits.MaxInFlightReplyBytes))
 	table := registry.New(registry.Config{Base: command.Builtin(), Source: commands, Logger: logger})
 	topology := slotmap.NewMap(source, slotmap.Config{Interval: cfg.Valkey.TopologyRefresh, Logger: logger})
+	b.topology = topology
 	topology.OnChange(func(t *slotmap.Topology) {
 		addrs := make(map[string]struct{}, len(t.Nodes()))
 		for _, addr := range t.Nodes() {
@@ -113,7 +121,8 @@ func (b *backend) connect(cfg *config.Config, logger *slog.Logger, policy *comma
 			Commands:      table,
 			Policy:        policy,
 			MaxReplyBytes: int64(cfg.Limits.MaxReplyBytes),
-			Replies:       node.NewBudget(int64(cfg.Limits.MaxInFlightReplyBytes)),
+			Replies:       b.replies,
+			Observer:      b.observer,
 			MaxRedirects:  cfg.Limits.MaxRedirects,
 			Zone:          cfg.Valkey.AvailabilityZone,
 			Logger:        logger,

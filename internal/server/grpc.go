@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/logging"
@@ -46,8 +47,10 @@ const (
 )
 
 // newGRPC returns a gRPC server without services. Every unary call passes batch.
-func newGRPC(cfg *config.Config, logger *slog.Logger, batch grpc.UnaryServerInterceptor) *grpc.Server {
+func newGRPC(cfg *config.Config, logger *slog.Logger, batch grpc.UnaryServerInterceptor, instruments *instruments) *grpc.Server {
+	unary, streams := instruments.interceptors()
 	return grpc.NewServer(
+		grpc.ChainStreamInterceptor(streams...),
 		// Batches are handed over as bytes: they are measured and admitted before they are decoded.
 		grpc.ForceServerCodecV2(wire.Codec()),
 		experimental.BufferPool(newFramePool()),
@@ -60,7 +63,7 @@ func newGRPC(cfg *config.Config, logger *slog.Logger, batch grpc.UnaryServerInte
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveTime, Timeout: keepaliveTimeout}),
 		// Stop returns when the handlers have: what they use is closed after it.
 		grpc.WaitForHandlers(true),
-		grpc.UnaryInterceptor(batch),
+		grpc.UnaryInterceptor(chain(unary, batch)),
 		grpc.ChainStreamInterceptor(
 			// Of streams, health watches and reflection need nothing but recovery; each batch of a
 			// StreamBatches passes the interceptors of unary calls.
@@ -71,9 +74,11 @@ func newGRPC(cfg *config.Config, logger *slog.Logger, batch grpc.UnaryServerInte
 
 // newInterceptor returns the interceptors that every batch passes, on a call of its own or on a
 // stream.
-func newInterceptor(logger *slog.Logger) grpc.UnaryServerInterceptor {
+func newInterceptor(logger *slog.Logger, instruments *instruments) grpc.UnaryServerInterceptor {
 	return chain(
-		// Recovery is outermost: a panic in any other interceptor must not end the process either.
+		// Outermost, so that what is counted and timed is what callers are told.
+		instruments.batch(),
+		// Recovery comes before all others: a panic in any other interceptor must not end the process either.
 		recovery.UnaryServerInterceptor(recovery.WithRecoveryHandlerContext(recovered(logger))),
 		// Logging is close to the method and so times it alone.
 		callLog(logger),
@@ -82,15 +87,21 @@ func newInterceptor(logger *slog.Logger) grpc.UnaryServerInterceptor {
 	)
 }
 
-// chain makes one interceptor of several, the first outermost.
-func chain(first grpc.UnaryServerInterceptor, others ...grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
-	if len(others) == 0 {
-		return first
+// chain makes one interceptor of several, the first outermost. Those that are nil are left out.
+func chain(interceptors ...grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
+	var out grpc.UnaryServerInterceptor
+	for _, outer := range slices.Backward(interceptors) {
+		switch inner := out; {
+		case outer == nil:
+		case inner == nil:
+			out = outer
+		default:
+			out = func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+				return outer(ctx, req, info, func(ctx context.Context, req any) (any, error) { return inner(ctx, req, info, handler) })
+			}
+		}
 	}
-	inner := chain(others[0], others[1:]...)
-	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-		return first(ctx, req, info, func(ctx context.Context, req any) (any, error) { return inner(ctx, req, info, handler) })
-	}
+	return out
 }
 
 // recovered logs a panic with its stack, of which callers see nothing.
