@@ -18,10 +18,13 @@ import (
 	"github.com/valkeybatch/valkeybatch/internal/valkeytest"
 )
 
+// scraper leaves no connections behind.
+var scraper = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
 // get asks the admin listener.
 func (r *running) get(t *testing.T, path string) (status int, body string) {
 	t.Helper()
-	response, err := http.Get("http://" + r.AdminAddr().String() + path)
+	response, err := scraper.Get("http://" + r.AdminAddr().String() + path)
 	if err != nil {
 		t.Fatal(err)
 	}
