@@ -59,7 +59,7 @@ func serve(ctx context.Context, cfg *config.Config, unknown []string) error {
 	for _, name := range unknown {
 		logger.Warn("this environment variable means nothing to the server: is its name misspelt? --help lists all", "variable", name)
 	}
-	s, err := server.New(cfg, logger)
+	s, err := server.New(cfg, logger, server.WithVersion(config.Version(version)))
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,8 @@ type Info struct {
 	// scripted and refusal are what script.go and refused.go say of the name.
 	scripted bool
 	refusal  string
+	// family is what familyOf says.
+	family Family
 	// categoryBits and nameBit are what Policy tests first.
 	categoryBits, nameBit uint64
 	// subs are a container's subcommands by the last word of their names.
@@ -100,6 +102,7 @@ func infoOf(r *meta.Row) *Info {
 	c.nameBit = nameBit(firstWord(c.Name))
 	c.scripted = scripted[c.Name]
 	c.refusal = refusalOf(c.Name)
+	c.family = familyOf(c)
 	c.setKeys(r.Specs)
 	c.setPolicies()
 	return c

@@ -36,6 +36,9 @@ type Config struct {
 	Valkey      Valkey      `embed:"" group:"Valkey"`
 	Limits      Limits      `embed:"" group:"Limits"`
 
+	Admin     Admin     `embed:"" group:"Observability"`
+	Telemetry Telemetry `embed:"" group:"Observability"`
+
 	// AllowCommand and DenyCommand are the operator's policy over the built-in one: command
 	// names ("flushall"), subcommands ("config|set"), ACL categories ("@dangerous"), or "all".
 	AllowCommand []string `name:"allow-command" env:"VALKEYBATCH_ALLOW_COMMAND" placeholder:"ENTRY" help:"Allow a command that is refused by default: flushall, config|set, @dangerous, all. Scripts and functions are not looked into." group:"Policy"`

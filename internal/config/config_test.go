@@ -80,6 +80,7 @@ func TestDefaults(t *testing.T) {
 			MaxInFlightReplyBytes: 2_147_483_648,
 			MaxRedirects:          16,
 		},
+		Telemetry: Telemetry{AccessLogSample: 1, TraceSample: 0.01},
 	}
 	got := mustLoad(t)
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -151,6 +152,13 @@ func settings(t *testing.T) []setting {
 		{"max-in-flight-bytes", "2147483648", func(c *Config) any { return c.Limits.MaxInFlightBytes }, 2 * GiB},
 		{"max-in-flight-reply-bytes", "3GiB", func(c *Config) any { return c.Limits.MaxInFlightReplyBytes }, 3 * GiB},
 		{"max-redirects", "17", func(c *Config) any { return c.Limits.MaxRedirects }, 17},
+		{"admin-listen", "127.0.0.1:2", func(c *Config) any { return c.Admin.Listen }, "127.0.0.1:2"},
+		{"admin-pprof", "true", func(c *Config) any { return c.Admin.PProf }, true},
+		{"access-log", "true", func(c *Config) any { return c.Telemetry.AccessLog }, true},
+		{"access-log-sample", "0.5", func(c *Config) any { return c.Telemetry.AccessLogSample }, 0.5},
+		{"slow-batch", "3s", func(c *Config) any { return c.Telemetry.SlowBatch }, 3 * time.Second},
+		{"trace-endpoint", "https://collector:4317", func(c *Config) any { return c.Telemetry.TraceEndpoint }, "https://collector:4317"},
+		{"trace-sample", "0.25", func(c *Config) any { return c.Telemetry.TraceSample }, 0.25},
 		{"allow-command", "flushall,config|set", func(c *Config) any { return c.AllowCommand }, []string{"flushall", "config|set"}},
 		{"deny-command", "keys", func(c *Config) any { return c.DenyCommand }, []string{"keys"}},
 	}
@@ -167,6 +175,8 @@ func companions(t *testing.T, flag string) []string {
 		return []string{"--valkey=a:1", "--valkey-password=x"}
 	case "valkey-password", "valkey-password-file":
 		return []string{"--valkey=a:1"}
+	case "admin-pprof":
+		return []string{"--admin-listen=127.0.0.1:0"}
 	default:
 		return nil
 	}
@@ -284,6 +294,10 @@ func TestRefused(t *testing.T) {
 		"no arguments":             {[]string{"--max-arguments=0"}, []string{"max-arguments", "0", "1 to 100000000"}},
 		"replies below one batch":  {[]string{"--max-in-flight-reply-bytes=1MiB"}, []string{"max-in-flight-reply-bytes", "1MiB", "128MiB (max-reply-bytes) to 1TiB"}},
 		"in flight below request":  {[]string{"--max-in-flight-bytes=1MiB"}, []string{"max-in-flight-bytes", "1MiB", "128MiB (max-request-bytes) to 1TiB"}},
+		"profiles without a port":  {[]string{"--admin-pprof"}, []string{"admin-pprof", "admin-listen"}},
+		"not an admin address":     {[]string{"--admin-listen=7401"}, []string{"admin-listen", `"7401"`, "host:port"}},
+		"a share over 1":           {[]string{"--trace-sample=1.5"}, []string{"trace-sample", "1.5 is out of range", "0 to 1"}},
+		"not a collector":          {[]string{"--trace-endpoint=collector:4317"}, []string{"trace-endpoint", "collector:4317", "http://host:port"}},
 		"not a duration":           {[]string{"--max-timeout=5"}, []string{"max-timeout"}},
 		"timeout above maximum":    {[]string{"--default-timeout=6m"}, []string{"default-timeout", "6m0s", "1ms to 5m0s"}},
 		"maximum too long":         {[]string{"--max-timeout=25h"}, []string{"max-timeout", "25h0m0s", "24h0m0s"}},

@@ -23,6 +23,8 @@ func (c *Config) Check() error {
 		c.TLS.check(),
 		c.Auth.check(),
 		checkName("client-name", v.ClientName),
+		c.Admin.check(),
+		c.Telemetry.check(),
 		checkRanges(c),
 	}
 	return errors.Join(errs...)

@@ -96,7 +96,7 @@ func TestComposeStartsInOrder(t *testing.T) {
 				t.Errorf("%s waits for %s, which is no service", name, on)
 			case how.Condition == "service_healthy" && other.Healthcheck == nil:
 				t.Errorf("%s waits for the health of %s, which has no check", name, on)
-			case how.Condition == "service_healthy" || how.Condition == "service_completed_successfully":
+			case how.Condition == "service_started" || how.Condition == "service_healthy" || how.Condition == "service_completed_successfully":
 			default:
 				t.Errorf("%s waits for %s on the condition %q", name, on, how.Condition)
 			}

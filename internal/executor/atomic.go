@@ -132,11 +132,16 @@ func (r *run) transaction(ctx context.Context, tx *part, to target) *node.Batch 
 	if r.selects {
 		nb.Add([][]byte{selekt, dbZero}) // runs only if the others do; its reply is dropped
 	}
-	r.pool.Get(to.addr).Do(ctx, node.Target{
+	if r.report != nil {
+		nb.Time()
+	}
+	how := node.Target{
 		Class:   node.Atomic,
 		Replica: to.replica,
 		Asking:  tx.trouble != nil && tx.trouble.asking,
-	}, nb)
+	}
+	r.pool.Get(to.addr).Do(ctx, how, nb)
+	r.noteTransaction(to.addr, how, nb)
 	if nb.Held() {
 		r.keep()
 	}
@@ -187,6 +192,7 @@ func (r *run) settleAtomic(ctx context.Context, tx *part, nb *node.Batch) (*Resu
 	t := tx.troubled()
 	t.last = failure
 	t.attempts++
+	r.putOff(failure)
 	t.to, t.asking = "", false
 	t.due = r.due(t.attempts)
 	r.stale = true

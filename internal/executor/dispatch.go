@@ -178,6 +178,9 @@ func (s *sent) class(r *run, p *plan) node.Class {
 // encode writes the group's commands into its sub-pipeline.
 func (s *sent) encode(r *run, p *plan) {
 	s.batch = node.NewBatch(len(s.parts), r.budget)
+	if r.report != nil {
+		s.batch.Time()
+	}
 	var db dbTracker
 	for n, i := range s.parts {
 		pt := &p.parts[i]

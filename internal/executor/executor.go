@@ -50,6 +50,8 @@ type Config struct {
 	MaxBlocking int64
 	// Zone is the availability zone whose replicas replica routes prefer. Empty: none.
 	Zone string
+	// Observer is told of every batch; nil: nobody is, and nothing is spent on it.
+	Observer Observer
 	// Logger receives what operators should see. Default slog.Default().
 	Logger *slog.Logger
 }
@@ -118,6 +120,10 @@ func (e *Executor) Execute(ctx context.Context, b Batch, o options.Options) (*Re
 		timeout:  deadline.Sub(start),
 		budget:   node.NewBudget(e.cfg.MaxReplyBytes).Within(e.cfg.Replies),
 	}
+	if e.cfg.Observer != nil {
+		r.report = &s.report
+		r.report.begin(r)
+	}
 	budget, held := r.budget, false // by the results
 	defer func() {
 		if !held {
@@ -127,6 +133,9 @@ func (e *Executor) Execute(ctx context.Context, b Batch, o options.Options) (*Re
 	results, err := r.execute(within)
 	if err == nil && o.RaiseOnError && results.Failed > 0 {
 		err = r.raise(results)
+	}
+	if r.report != nil {
+		r.tell(results, err)
 	}
 	r.recycle()
 	if err != nil {

@@ -26,6 +26,7 @@ func (r *run) pipeline(ctx context.Context, topo *slotmap.Topology) (*Results, e
 		groups, lost := r.assign(&p, topo, r.route, r.route.turn, time.Now())
 		r.settleLost(&p, lost)
 		round := r.dispatch(ctx, end, &p, groups)
+		r.noteRound(&p, round)
 		if err := r.settle(ctx, &p, round); err != nil {
 			return nil, err
 		}

@@ -47,6 +47,8 @@ type run struct {
 	reconnected []string
 	// moved is what MOVED said in this round and the slot map does not know yet.
 	moved map[uint16]string
+	// report is what the observer is to be told; nil: there is none.
+	report *Report
 	// sentAt is when the round was sent.
 	sentAt time.Time
 	// dues holds when what failed in this round may be sent again, by number of failures.

@@ -12,14 +12,15 @@ import (
 
 // scratch is memory that one batch after the other uses.
 type scratch struct {
-	guard poison.Guard
-	items []item
-	parts []part
-	keys  []int
-	sent  []sent
-	run   run
-	round node.Round
-	timer *time.Timer // stopped
+	guard  poison.Guard
+	items  []item
+	parts  []part
+	keys   []int
+	sent   []sent
+	run    run
+	round  node.Round
+	timer  *time.Timer // stopped
+	report Report
 	assigner
 }
 

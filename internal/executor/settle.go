@@ -29,6 +29,7 @@ func (r *run) settle(ctx context.Context, p *plan, round []sent) error {
 	}
 	for i := range round {
 		s := &round[i]
+		r.settling(i)
 		failure := s.batch.Err()
 		if failure != nil && interrupted(failure) && errors.Is(failure, context.DeadlineExceeded) {
 			r.overdue(s.to.Class)
@@ -135,6 +136,7 @@ func (r *run) follow(ctx context.Context, pt *part, reply *CommandError, it item
 		}
 	}
 	t.redirects++
+	r.followed(rd.ask)
 	t.to, t.asking, t.due = rd.addr, rd.ask, time.Time{}
 	if rd.ask {
 		t.owner, _ = topo.Primary(uint16(rd.slot))
@@ -186,6 +188,7 @@ func (r *run) wait(pt *part, err *CommandError, it item) {
 	t := pt.troubled()
 	t.last, t.asked = err, nil
 	t.attempts++
+	r.putOff(err)
 	t.due = r.due(t.attempts)
 	if err.Code == "TRYAGAIN" && t.asking {
 		topo := r.cfg.Map.Load()
@@ -240,6 +243,7 @@ func (r *run) settleUnanswered(pt *part, state node.State, failure error) {
 	t.last, t.asked = err, nil
 	t.unsure = t.unsure || state == node.Unknown
 	t.attempts++
+	r.putOff(err)
 	t.to, t.asking = "", false
 	t.due = r.due(t.attempts)
 }

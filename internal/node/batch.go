@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/valkeybatch/valkeybatch/internal/poison"
 	"github.com/valkeybatch/valkeybatch/internal/resp"
@@ -37,6 +38,9 @@ type Batch struct {
 	written    atomic.Int64 // bytes given to the socket; set by the writer
 	answered   atomic.Int64 // replies stored; set by the reader
 	discard    atomic.Bool  // further replies are dropped
+	timed      bool         // takenAt and settledAt are wanted
+	takenAt    int64        // guarded: when a writer began with it, by clock; 0: none has
+	settledAt  int64        // guarded: when it was settled, by clock
 	round      *Round       // whoever waits for it
 	own        Round        // for one who waits for nothing else
 
@@ -91,6 +95,7 @@ func (b *Batch) Release() {
 	b.buf, b.large, b.ends, b.replies = b.buf[:0], b.large[:0], b.ends[:0], b.replies[:0]
 	b.size, b.count, b.restores, b.budget = 0, 0, false, nil
 	b.next, b.prev, b.taken, b.settled, b.round = nil, nil, false, false, nil
+	b.timed, b.takenAt, b.settledAt = false, 0, 0
 	b.written.Store(0)
 	b.answered.Store(0)
 	b.got, b.sent = 0, 0
@@ -165,6 +170,22 @@ func (b *Batch) restored() bool {
 	}
 	f, _ := b.Reply(b.count - 1)
 	return f.IsSimple("OK")
+}
+
+// Time has the sub-batch take note of the times that Times returns.
+func (b *Batch) Time() { b.timed = true }
+
+// Times returns, after Do of a sub-batch with Time, when the connection began to write it and
+// when what became of it was known; zero for what never happened, and as when it is asked where
+// the sub-batch was refused without a connection.
+func (b *Batch) Times() (written, settled time.Time) {
+	if b.takenAt != 0 {
+		written = epoch.Add(time.Duration(b.takenAt))
+	}
+	if b.settledAt == 0 {
+		return written, time.Now()
+	}
+	return written, epoch.Add(time.Duration(b.settledAt))
 }
 
 // Len returns the number of commands added.

@@ -192,6 +192,9 @@ func (b *Batch) settle(got, sent int, err error) {
 	}
 	b.settled = true
 	b.got, b.sent, b.err = got, sent, err
+	if b.timed {
+		b.settledAt = clock()
+	}
 	b.round.settled() // b may be another's from here on
 }
 

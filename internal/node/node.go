@@ -13,6 +13,7 @@ type Node struct {
 	pool     *Pool
 	gate     gate
 	gone     atomic.Bool
+	dials    dialCounts
 	links    [2][2]link // by class (Ordinary, Bulk) and replica
 	alone    exclusive
 	blocking exclusive
@@ -135,6 +136,7 @@ func (n *Node) awaitDial(ctx context.Context, done <-chan struct{}) error {
 // dial opens a connection and keeps the books on failures.
 func (n *Node) dial(ctx context.Context, replica, patient bool) (*conn, error) {
 	c, err := n.open(ctx, replica, patient)
+	n.dials.count(err)
 	switch {
 	case err == nil && n.gone.Load():
 		c.retire()
@@ -161,6 +163,7 @@ func (n *Node) lost(c *conn) {
 	if !errors.As(err, &connection) || (connection.Op != OpLost && connection.Op != OpProtocol) {
 		return
 	}
+	n.dials.lost.Add(1)
 	if connection.Op == OpProtocol {
 		n.pool.cfg.Logger.Warn("a node broke the protocol; its connection was closed", "node", n.addr, "error", err)
 	}

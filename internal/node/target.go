@@ -18,6 +18,26 @@ const (
 	Atomic
 )
 
+// Classes is how many classes there are.
+const Classes = int(Atomic) + 1
+
+// String returns the class's name, which operators see.
+func (c Class) String() string {
+	switch c {
+	case Ordinary:
+		return "ordinary"
+	case Bulk:
+		return "bulk"
+	case Exclusive:
+		return "exclusive"
+	case Blocking:
+		return "blocking"
+	case Atomic:
+		return "atomic"
+	}
+	return "invalid"
+}
+
 // Target says which of a node's connections a sub-batch travels on.
 type Target struct {
 	Class Class

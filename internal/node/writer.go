@@ -107,7 +107,12 @@ func (o *output) add(b *Batch, start int) {
 }
 
 // take takes the first fresh batch for a writer. c.mu is held.
-func (c *conn) take(b *Batch) { b.taken, c.fresh = true, b.next }
+func (c *conn) take(b *Batch) {
+	b.taken, c.fresh = true, b.next
+	if b.timed {
+		b.takenAt = clock()
+	}
+}
 
 // collect gathers a round: what the last one left, and what is fresh. c.mu is held.
 func (c *conn) collect() (more bool) {

@@ -32,18 +32,24 @@ type backend struct {
 	files []reload.Checker
 	// closers end the parts, those that use others first.
 	closers []func()
+	// topology, pool and replies are what metrics tell of.
+	topology *slotmap.Map
+	pool     *node.Pool
+	replies  *node.Budget
+	// observer is told of batches; nil: nobody is.
+	observer executor.Observer
 }
 
 // newBackend builds the road. Nothing on it waits for the deployment.
-func newBackend(cfg *config.Config, logger *slog.Logger) (*backend, error) {
+func newBackend(cfg *config.Config, logger *slog.Logger, observer executor.Observer) (*backend, error) {
 	policy, err := command.NewPolicy(cfg.AllowCommand, cfg.DenyCommand)
 	if err != nil {
 		return nil, err
 	}
 	if cfg.Embedded() {
-		return newEmbedded(cfg, logger, policy)
+		return newEmbedded(cfg, logger, policy, observer)
 	}
-	b := &backend{}
+	b := &backend{observer: observer}
 	password, err := cfg.Valkey.CurrentPassword(logger)
 	if err != nil {
 		return nil, err
@@ -91,12 +97,12 @@ func newBackend(cfg *config.Config, logger *slog.Logger) (*backend, error) {
 }
 
 // newEmbedded builds the road to the embedded store.
-func newEmbedded(cfg *config.Config, logger *slog.Logger, policy *command.Policy) (*backend, error) {
+func newEmbedded(cfg *config.Config, logger *slog.Logger, policy *command.Policy, observer executor.Observer) (*backend, error) {
 	store, err := embedded.New(logger)
 	if err != nil {
 		return nil, err
 	}
-	b := &backend{closers: []func(){store.Close}}
+	b := &backend{observer: observer, closers: []func(){store.Close}}
 	b.connect(cfg, logger, policy, store, nil, node.Config{ClientName: cfg.Valkey.ClientName, Dialer: store.Dial})
 	logger.Warn("no Valkey is configured: data lives in this process's memory only and is lost when it ends, and some replies have other types than Valkey's; " +
 		"point to a real one with --valkey HOST:PORT or VALKEYBATCH_VALKEY")
@@ -118,6 +124,7 @@ func (b *backend) connect(cfg *config.Config, logger *slog.Logger, policy *comma
 	}
 	nodes.Overdue = topology.Trigger
 	pool := node.NewPool(nodes)
+	b.topology, b.pool, b.replies = topology, pool, node.NewBudget(int64(cfg.Limits.MaxInFlightReplyBytes))
 	b.users = newUserPools(nodes)
 	table := registry.New(registry.Config{Base: command.Builtin(), Source: commands, Logger: logger})
 	topology.OnChange(func(t *slotmap.Topology) {
@@ -141,7 +148,8 @@ func (b *backend) connect(cfg *config.Config, logger *slog.Logger, policy *comma
 			Commands:      table,
 			Policy:        policy,
 			MaxReplyBytes: int64(cfg.Limits.MaxReplyBytes),
-			Replies:       node.NewBudget(int64(cfg.Limits.MaxInFlightReplyBytes)),
+			Replies:       b.replies,
+			Observer:      b.observer,
 			MaxBlocking:   int64(cfg.Limits.MaxBlockingBatches),
 			MaxRedirects:  cfg.Limits.MaxRedirects,
 			Zone:          cfg.Valkey.AvailabilityZone,

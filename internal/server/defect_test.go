@@ -48,11 +48,11 @@ func TestPanicOnStream(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			backend, err := newBackend(cfg, l.logger())
+			backend, err := newBackend(cfg, l.logger(), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := run(t, assemble(cfg, l.logger(), listeners, backend, faulty{backend.service, receiving}, insecure.NewCredentials(), nil), l)
+			r := run(t, assemble(cfg, l.logger(), listeners, backend, faulty{backend.service, receiving}, insecure.NewCredentials(), nil, &instruments{}), l)
 			for range 2 {
 				s := r.stream(t, testContext(t))
 				sendOn(t, s, 1, batch([]string{"PING"}))

@@ -78,6 +78,15 @@ func (g *gate) enter(ctx context.Context, method string) (context.Context, error
 	return nil, service.Unauthenticated(unknown)
 }
 
+// name tells who calls, of a call that need not have been let in; empty: nobody who is known.
+func (g *gate) name(ctx context.Context) string {
+	who, err := g.callers.Identify(ctx)
+	if err != nil {
+		return ""
+	}
+	return who.Name
+}
+
 // open reports whether anyone may call a method.
 func (g *gate) open(method string) bool {
 	switch {

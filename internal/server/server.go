@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/reflection"
 
+	"github.com/valkeybatch/valkeybatch/internal/admin"
 	"github.com/valkeybatch/valkeybatch/internal/config"
 	"github.com/valkeybatch/valkeybatch/internal/reload"
 	"github.com/valkeybatch/valkeybatch/internal/service"
@@ -28,50 +29,79 @@ type Server struct {
 	backend   *backend
 	health    *healthLoop
 	grpc      *grpc.Server
+	admin     *admin.Server // nil: there is none
+	telemetry *instruments
 	close     sync.Once
 }
+
+// Option says something of a server that no setting does.
+type Option func(*about)
+
+type about struct{ version string }
+
+// WithVersion tells the version of the program, which metrics and traces name.
+func WithVersion(version string) Option { return func(a *about) { a.version = version } }
 
 // New binds the listeners and builds everything behind them. The deployment need not be
 // reachable: the server serves, says NOT_SERVING in health, and recovers by itself. The
 // settings must be valid. The Server must be ended by [Server.Run] or [Server.Close].
-func New(cfg *config.Config, logger *slog.Logger) (*Server, error) {
+func New(cfg *config.Config, logger *slog.Logger, options ...Option) (*Server, error) {
+	var about about
+	for _, o := range options {
+		o(&about)
+	}
 	listeners, err := listen(cfg.Listen)
 	if err != nil {
 		return nil, err
 	}
-	backend, err := newBackend(cfg, logger)
+	instruments, err := newInstruments(cfg, logger, about.version)
 	if err != nil {
+		return nil, errors.Join(err, closeAll(listeners))
+	}
+	backend, err := newBackend(cfg, logger, instruments.observer())
+	if err != nil {
+		instruments.close()
+		return nil, errors.Join(err, closeAll(listeners))
+	}
+	fail := func(err error) (*Server, error) {
+		backend.close()
+		instruments.close()
 		return nil, errors.Join(err, closeAll(listeners))
 	}
 	creds, files, err := newCredentials(cfg, logger)
 	if err != nil {
-		backend.close()
-		return nil, errors.Join(err, closeAll(listeners))
+		return fail(err)
 	}
 	backend.files = append(backend.files, files...)
 	g, err := newGate(cfg, logger)
 	if err != nil {
-		backend.close()
-		return nil, errors.Join(err, closeAll(listeners))
+		return fail(err)
 	}
 	if g != nil {
 		backend.files = append(backend.files, g.callers)
 		g.callers.OnChange(func() { backend.users.only(g.callers.Users()) })
+		instruments.identify(g.name)
 	}
-	return assemble(cfg, logger, listeners, backend, backend.service, creds, g), nil
+	s := assemble(cfg, logger, listeners, backend, backend.service, creds, g, instruments)
+	if err := s.startAdmin(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
 }
 
 // assemble builds the gRPC server over its listeners and its backend.
 func assemble(cfg *config.Config, logger *slog.Logger, listeners []net.Listener, backend *backend,
-	batches service.Handler, creds credentials.TransportCredentials, g *gate,
+	batches service.Handler, creds credentials.TransportCredentials, g *gate, instruments *instruments,
 ) *Server {
-	interceptor := newInterceptor(logger, g)
+	interceptor := newInterceptor(logger, g, instruments)
 	s := &Server{
 		cfg:       cfg,
 		logger:    logger,
 		listeners: listeners,
 		backend:   backend,
-		grpc:      newGRPC(cfg, logger, creds, g, interceptor),
+		grpc:      newGRPC(cfg, logger, creds, g, instruments, interceptor),
+		telemetry: instruments,
 	}
 	service.Register(s.grpc, batches, interceptor)
 	s.health = newHealthLoop(s.grpc, backend.check, logger)
@@ -101,7 +131,17 @@ func (s *Server) Run(ctx context.Context) error {
 	defer owned.Wait()
 	defer stopOwned()
 
-	failed := make(chan error, len(s.listeners))
+	failed := make(chan error, len(s.listeners)+1)
+	if s.admin != nil {
+		s.logger.Info("listening for operators", "address", s.admin.Addr().String(), "network", s.admin.Addr().Network())
+		owned.Go(func() {
+			if err := s.admin.Serve(); err != nil {
+				failed <- fmt.Errorf("server: %s: %w", s.admin.Addr(), err)
+			}
+		})
+		// Operators see the drain to its end.
+		defer s.admin.Close()
+	}
 	for _, l := range s.listeners {
 		s.logger.Info("listening", "address", l.Addr().String(), "network", l.Addr().Network())
 		owned.Go(func() {
@@ -156,6 +196,10 @@ func (s *Server) Close() {
 		// Serve closes the listeners it was given; those it never got are closed here.
 		_ = closeAll(s.listeners)
 		s.backend.close()
+		if s.admin != nil {
+			s.admin.Close()
+		}
+		s.telemetry.close()
 	})
 }
 

@@ -219,11 +219,11 @@ func TestPanicIsRecovered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	backend, err := newBackend(cfg, l.logger())
+	backend, err := newBackend(cfg, l.logger(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := run(t, assemble(cfg, l.logger(), listeners, backend, defective{backend.service}, insecure.NewCredentials(), nil), l)
+	r := run(t, assemble(cfg, l.logger(), listeners, backend, defective{backend.service}, insecure.NewCredentials(), nil, &instruments{}), l)
 	for range 2 {
 		_, err = r.client(t).ExecuteBatch(testContext(t), batch([]string{"PING"}))
 		if status.Code(err) != codes.Internal || infoOf(t, err).GetReason() != "INTERNAL" {

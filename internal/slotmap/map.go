@@ -87,6 +87,8 @@ type Map struct {
 	spacing   time.Duration     // the least time before one that is only wished for
 	next      chan struct{}     // closed and replaced whenever a refresh ends
 	err       error             // of the last refresh
+	failed    uint64            // refreshes that failed
+	fresh     time.Time         // when the last that succeeded ended
 	moved     map[uint16]string // what MOVED said since the refresh under way began
 	callbacks []func(*Topology)
 
@@ -343,6 +345,11 @@ func (m *Map) refresh(ctx context.Context) error {
 	}
 	m.err = err
 	m.ended++
+	if err != nil {
+		m.failed++
+	} else {
+		m.fresh = time.Now()
+	}
 	close(m.next)
 	m.next = make(chan struct{})
 	callbacks := m.callbacks

@@ -34,27 +34,39 @@ func (none) end()                               {}
 type service struct {
 	*process
 	dir string
+	// collector is where it sends its traces; nil: nowhere.
+	collector *collector
 }
 
 // startService starts the server on the target's nodes and says in the target where it is.
-func startService(ctx context.Context, binary string, target *subject.Target) (backend, error) {
+func startService(ctx context.Context, binary string, observed subject.Observed, target *subject.Target) (backend, error) {
 	dir, err := os.MkdirTemp("", "valkeybatch-bench-")
 	if err != nil {
 		return nil, err
 	}
 	target.Unix = filepath.Join(dir, "s.sock")
-	p, err := start(ctx, binary,
-		"--listen", "127.0.0.1:0", "--listen", "unix://"+target.Unix,
+	s := &service{dir: dir}
+	args := []string{
+		"--listen", "127.0.0.1:0", "--listen", "unix://" + target.Unix,
 		"--valkey", strings.Join(target.Nodes, ","),
 		"--log-level", "error",
 		// As with the peers: well above what any batch takes.
 		"--default-timeout", "60s",
-	)
-	if err != nil {
+	}
+	if observed >= subject.Metrics {
+		args = append(args, "--admin-listen", "127.0.0.1:0")
+	}
+	if observed >= subject.Traces {
+		if s.collector, err = startCollector(); err != nil {
+			return nil, errors.Join(err, os.RemoveAll(dir))
+		}
+		args = append(args, "--trace-endpoint", "http://"+s.collector.addr, "--trace-sample", "0.01")
+	}
+	if s.process, err = start(ctx, binary, args...); err != nil {
+		s.collector.stop()
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	s := &service{process: p, dir: dir}
-	if err := p.receive(target); err != nil {
+	if err := s.receive(target); err != nil {
 		s.end()
 		return nil, err
 	}
@@ -71,6 +83,7 @@ func (s *service) sample(profile string) (proc.Sample, error) {
 
 func (s *service) end() {
 	s.process.end()
+	s.collector.stop()
 	_ = os.RemoveAll(s.dir)
 }
 

@@ -41,7 +41,7 @@ func (r *runner) cell(ctx context.Context, d *deploy.Deployment, t task) result.
 
 func (r *runner) measure(ctx context.Context, d *deploy.Deployment, t task, c *result.Cell) error {
 	target := subject.Target{Cluster: d.Kind != deploy.Standalone, Nodes: d.Nodes()}
-	behind, err := r.startBackend(ctx, t.subject.Needs, &target)
+	behind, err := r.startBackend(ctx, t.subject, &target)
 	if err != nil {
 		return fmt.Errorf("starting what %s needs: %w", t.subject.Name, err)
 	}
@@ -120,10 +120,10 @@ func answer(caller *process) (client.Result, error) {
 
 func microseconds(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 
-func (r *runner) startBackend(ctx context.Context, needs subject.Needs, target *subject.Target) (backend, error) {
-	switch needs {
+func (r *runner) startBackend(ctx context.Context, who *subject.Subject, target *subject.Target) (backend, error) {
+	switch who.Needs {
 	case subject.Service:
-		return startService(ctx, r.config.Service, target)
+		return startService(ctx, r.config.Service, who.Observed, target)
 	case subject.Webdis:
 		return startWebdis(ctx, target)
 	default:

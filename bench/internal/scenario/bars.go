@@ -39,6 +39,11 @@ func bars() []Bar {
 			Over: term(name, "unary", result.ServiceAllocs), Limit: 0.05,
 		})
 	}
+	for _, name := range []string{"cluster/get-1000", "cluster/set-1000"} {
+		for _, subject := range observed {
+			add(rate(name, subject, "unary", 0.95))
+		}
+	}
 	const one, many = "one/1-caller", "one/64-callers"
 	add(Bar{
 		What: title(one) + ": unary p50 against an empty unary call's and the RESP floor's together", Group: Hop,
@@ -83,7 +88,9 @@ var against = map[string]string{
 }
 
 // ways is how bars name our own ways.
-var ways = map[string]string{"unary": "", "stream": ", on one stream", "streams": ", on a stream for each caller"}
+var ways = map[string]string{"unary": "", "stream": ", on one stream", "streams": ", on a stream for each caller",
+	"metrics": ", with metrics", "traces": ", with metrics and traces of 1 %",
+}
 
 func rate(name, subject, other string, atLeast float64) Bar {
 	return Bar{

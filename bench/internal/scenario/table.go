@@ -19,11 +19,13 @@ var (
 	peers = []string{"glide", "go-redis", "valkey-go", "floor"}
 
 	everybody = slices.Concat(ours, peers)
-	single    = slices.Concat(everybody, []string{"webdis", "empty"})
-	small     = slices.Concat(ours, []string{"streams"}, peers)
-	large     = slices.Concat([]string{"unary", "stream"}, peers)
-	plain     = slices.Concat([]string{"unary"}, peers)
-	barsOnly  = []string{"unary", "glide", "floor"}
+	// observed are the service with what it tells of itself, beside "unary" that tells nothing.
+	observed = []string{"metrics", "traces"}
+	single   = slices.Concat(everybody, []string{"webdis", "empty"}, observed)
+	small    = slices.Concat(ours, []string{"streams"}, peers)
+	large    = slices.Concat([]string{"unary", "stream"}, peers)
+	plain    = slices.Concat([]string{"unary"}, peers)
+	barsOnly = []string{"unary", "glide", "floor"}
 )
 
 // All are the scenarios, those of one deployment behind each other. The whole product of
@@ -47,8 +49,8 @@ var All = []*Scenario{
 	{Name: "cluster/set-10", Deploy: deploy.Cluster3, Spec: set(10, tiny), Callers: 8, Subjects: []string{"unary", "streams", "glide"}},
 	{Name: "cluster/get-100", Deploy: deploy.Cluster3, Spec: get(100, tiny), Callers: 8, Subjects: everybody},
 	{Name: "cluster/set-100", Deploy: deploy.Cluster3, Spec: set(100, tiny), Callers: 8, Subjects: barsOnly},
-	{Name: "cluster/get-1000", Deploy: deploy.Cluster3, Spec: get(1_000, tiny), Callers: 8, Subjects: everybody},
-	{Name: "cluster/set-1000", Deploy: deploy.Cluster3, Spec: set(1_000, tiny), Callers: 8, Subjects: plain},
+	{Name: "cluster/get-1000", Deploy: deploy.Cluster3, Spec: get(1_000, tiny), Callers: 8, Subjects: slices.Concat(everybody, observed)},
+	{Name: "cluster/set-1000", Deploy: deploy.Cluster3, Spec: set(1_000, tiny), Callers: 8, Subjects: slices.Concat(plain, observed)},
 	{Name: "cluster/get-10000", Deploy: deploy.Cluster3, Spec: get(10_000, tiny), Callers: 8, Subjects: large},
 	{Name: "cluster/set-10000", Deploy: deploy.Cluster3, Spec: set(10_000, tiny), Callers: 8, Subjects: barsOnly},
 	{Name: "cluster/get-100000", Deploy: deploy.Cluster3, Spec: get(100_000, tiny), Callers: 8, Longer: 2, Subjects: large},

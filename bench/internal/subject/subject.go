@@ -49,11 +49,23 @@ const (
 	Webdis
 )
 
+// Observed says what the service is asked to tell operators.
+type Observed uint8
+
+// What the service tells.
+const (
+	Silent  Observed = iota // nothing, as when neither listener nor collector is named
+	Metrics                 // metrics are kept, as when there is an admin listener
+	Traces                  // and one of a hundred batches is traced, to a collector
+)
+
 // Subject is one that is measured.
 type Subject struct {
 	Name  string // in flags and files
 	Title string // in tables
 	Needs Needs
+	// Observed is what the service tells of itself while it is measured.
+	Observed Observed
 	// SingleOnly says that it has no batches, only single commands.
 	SingleOnly bool
 	// StandaloneOnly says that it knows no clusters.
@@ -63,7 +75,7 @@ type Subject struct {
 
 // All are the subjects in the order of tables.
 var All = []*Subject{
-	unary, unixSocket, stream, streams, glideGo, goRedis, valkeyGo, floor, webdis, empty,
+	unary, metrics, traces, unixSocket, stream, streams, glideGo, goRedis, valkeyGo, floor, webdis, empty,
 }
 
 // ByName returns the subject of that name.

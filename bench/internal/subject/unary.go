@@ -16,6 +16,16 @@ var unary = &Subject{
 	New: func(c Config) (Client, error) { return newUnary(c, c.Target.TCP) },
 }
 
+var metrics = &Subject{
+	Name: "metrics", Title: "valkeybatch, unary, with metrics", Needs: Service, Observed: Metrics,
+	New: unary.New,
+}
+
+var traces = &Subject{
+	Name: "traces", Title: "valkeybatch, unary, with metrics and traces of 1 %", Needs: Service, Observed: Traces,
+	New: unary.New,
+}
+
 var unixSocket = &Subject{
 	Name: "unix", Title: "valkeybatch, unix socket", Needs: Service,
 	New: func(c Config) (Client, error) { return newUnary(c, "unix://"+c.Target.Unix) },

@@ -1,0 +1,153 @@
+package telemetry
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/valkeybatch/valkeybatch/internal/node"
+	"github.com/valkeybatch/valkeybatch/internal/slotmap"
+)
+
+// State is where a scrape finds what the server is doing at the moment. All of it is required.
+type State struct {
+	// InFlight returns the batches in flight and what they count as in bytes, ReplyBytes what
+	// their replies take.
+	InFlight   func() (batches, bytes int64)
+	ReplyBytes func() int64
+	// MaxBatches, MaxBytes and MaxReplyBytes are the bounds of those.
+	MaxBatches, MaxBytes, MaxReplyBytes int64
+	// Serving tells what health says.
+	Serving func() bool
+	// Topology returns the current snapshot, nil before there is one, and Refreshes what became
+	// of reading it.
+	Topology  func() *slotmap.Topology
+	Refreshes func() slotmap.Stats
+	// Nodes returns the state of the connections.
+	Nodes func() []node.Stats
+}
+
+// Watch has scrapes tell the state too. It is called once, before the first scrape.
+func (m *Metrics) Watch(s State) {
+	m.nodes.members = func() map[string]struct{} {
+		t := s.Topology()
+		if t == nil {
+			return nil
+		}
+		members := make(map[string]struct{}, len(t.Nodes()))
+		for _, addr := range t.Nodes() {
+			members[addr] = struct{}{}
+		}
+		return members
+	}
+	m.registry.MustRegister(&stateCollector{s})
+}
+
+type stateCollector struct{ State }
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, labels, nil)
+}
+
+var (
+	inFlightBatches    = desc("in_flight_batches", "Batches that are carried out at this moment.")
+	inFlightBytes      = desc("in_flight_request_bytes", "What the batches in flight count as in bytes.")
+	inFlightReplyBytes = desc("in_flight_reply_bytes", "Bytes of replies that are held until their responses are sent.")
+	maxBatches         = desc("in_flight_batches_limit", "Most batches in flight (max-in-flight-batches).")
+	maxBytes           = desc("in_flight_request_bytes_limit", "Most bytes of batches in flight (max-in-flight-bytes).")
+	maxReplyBytes      = desc("in_flight_reply_bytes_limit", "Most bytes of replies held (max-in-flight-reply-bytes).")
+	serving            = desc("serving", "1 while health says SERVING, 0 while it does not.")
+	topologyAge        = desc("topology_age_seconds", "Time since the topology was read last. Missing until it is known.")
+	topologyRefreshes  = desc("topology_refreshes_total", "Reads of the topology, by result (success, failure).", "result")
+	topologyNodes      = desc("topology_nodes", "Nodes of the deployment by role (primary, replica).", "role")
+	topologySlots      = desc("topology_slots", "Hash slots of the cluster that have a primary, of 16,384; 0 of a deployment that is none.")
+	nodeReachable      = desc("node_reachable", "0 while connections to the node fail, 1 otherwise.", "node")
+	nodeDials          = desc("node_dials_total", "Connections opened to the node, by result (success, failure).", "node", "result")
+	nodeLost           = desc("node_connections_lost_total", "Connections to the node that ended while they were wanted.", "node")
+	nodeConnections    = desc("node_connections", "Open connections to the node, by lane and state (idle, in_use).", "node", "lane", "state")
+	nodeInFlight       = desc("node_in_flight", "Sub-pipelines and transactions on the node's connections, by lane.", "node", "lane")
+	nodeInFlightBytes  = desc("node_in_flight_bytes", "Bytes of the sub-pipelines on the node's shared connections, by lane.", "node", "lane")
+	nodeWaiting        = desc("node_waiting", "Sub-pipelines that wait for room on the node's shared connections, by lane.", "node", "lane")
+)
+
+// Describe implements prometheus.Collector.
+func (c *stateCollector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		inFlightBatches, inFlightBytes, inFlightReplyBytes, maxBatches, maxBytes, maxReplyBytes, serving,
+		topologyAge, topologyRefreshes, topologyNodes, topologySlots,
+		nodeReachable, nodeDials, nodeLost, nodeConnections, nodeInFlight, nodeInFlightBytes, nodeWaiting,
+	} {
+		out <- d
+	}
+}
+
+// sink takes the metrics of one scrape.
+type sink chan<- prometheus.Metric
+
+func (s sink) gauge(d *prometheus.Desc, v float64, labels ...string) {
+	s <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+}
+
+func (s sink) counter(d *prometheus.Desc, v uint64, labels ...string) {
+	s <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+}
+
+// Collect implements prometheus.Collector.
+func (c *stateCollector) Collect(out chan<- prometheus.Metric) {
+	s := sink(out)
+	batches, bytes := c.InFlight()
+	s.gauge(inFlightBatches, float64(batches))
+	s.gauge(inFlightBytes, float64(bytes))
+	s.gauge(inFlightReplyBytes, float64(c.ReplyBytes()))
+	s.gauge(maxBatches, float64(c.MaxBatches))
+	s.gauge(maxBytes, float64(c.MaxBytes))
+	s.gauge(maxReplyBytes, float64(c.MaxReplyBytes))
+	s.gauge(serving, number(c.Serving()))
+	c.topology(s)
+	for _, n := range c.Nodes() {
+		collectNode(s, n)
+	}
+}
+
+func (c *stateCollector) topology(s sink) {
+	refreshes := c.Refreshes()
+	s.counter(topologyRefreshes, refreshes.Refreshes, "success")
+	s.counter(topologyRefreshes, refreshes.Failures, "failure")
+	if !refreshes.Refreshed.IsZero() {
+		s.gauge(topologyAge, time.Since(refreshes.Refreshed).Seconds())
+	}
+	primaries, nodes, slots := 0, 0, 0
+	if t := c.Topology(); t != nil {
+		primaries, nodes = len(t.Primaries()), len(t.Nodes())
+		if t.IsCluster() {
+			slots = t.Assigned()
+		}
+	}
+	s.gauge(topologyNodes, float64(primaries), "primary")
+	s.gauge(topologyNodes, float64(nodes-primaries), "replica")
+	s.gauge(topologySlots, float64(slots))
+}
+
+func collectNode(s sink, n node.Stats) {
+	s.gauge(nodeReachable, number(n.Reachable), n.Addr)
+	s.counter(nodeDials, n.Dialled, n.Addr, "success")
+	s.counter(nodeDials, n.DialFailures, n.Addr, "failure")
+	s.counter(nodeLost, n.Lost, n.Addr)
+	for class, l := range n.Lanes {
+		lane := node.Class(class).String()
+		s.gauge(nodeConnections, float64(l.Open-l.InUse), n.Addr, lane, "idle")
+		s.gauge(nodeConnections, float64(l.InUse), n.Addr, lane, "in_use")
+		s.gauge(nodeInFlight, float64(l.InFlight), n.Addr, lane)
+		if class <= int(node.Bulk) { // the others have connections to themselves
+			s.gauge(nodeInFlightBytes, float64(l.Bytes), n.Addr, lane)
+			s.gauge(nodeWaiting, float64(l.Waiting), n.Addr, lane)
+		}
+	}
+}
+
+func number(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}
