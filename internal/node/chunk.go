@@ -30,7 +30,7 @@ func (c *chunk) room(need int64, whole bool) []byte {
 	switch {
 	case partial == 0 && len(c.buf) > 2*maxChunk:
 		// Grown for one large frame, and pinned by whoever holds that: not to be held on to.
-	case free >= minRead:
+	case free >= minRead, whole && need > 0 && int64(free) >= need:
 		return c.buf[c.end:]
 	}
 	c.next = max(c.next, minChunk)
