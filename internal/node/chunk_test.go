@@ -54,7 +54,7 @@ func FuzzChunk(f *testing.F) {
 		begun, came := 0, 0 // in says: the frame's first byte, and what was received
 		for came < len(says) {
 			buf := c.room(scan.Need(), scan.Type() == resp.TypeBulk || scan.Type() == resp.TypeVerbatim)
-			if most := max(maxChunk, maxTrusted, 2*came+minRead); len(c.buf) > most {
+			if most := max(2*maxChunk, maxTrusted, 2*came+minRead); len(c.buf) > most {
 				t.Fatalf("%d bytes for %d that came; no more than %d are expected", len(c.buf), came, most)
 			}
 			n := copy(buf, says[came:min(came+int(piece)+1, len(says))])
@@ -68,6 +68,7 @@ func FuzzChunk(f *testing.F) {
 				}
 				pos += n
 				if done {
+					c.took(pos - c.start)
 					got := c.buf[c.start:pos]
 					if want := says[begun : begun+len(got)]; !bytes.Equal(got, want) {
 						t.Fatalf("%q came, %q stands there", want, got)
@@ -78,4 +79,54 @@ func FuzzChunk(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestLargeFramesFitTheirChunks: of large frames of one length, one after the other, next to
+// nothing is copied from one chunk to the next, and no chunk is larger than what an idle
+// connection may hold on to.
+func TestLargeFramesFitTheirChunks(t *testing.T) {
+	for _, length := range []int{largeFrame, 20_000, 64<<10 + 11, 100_000, 2*maxChunk - 1, 2 * maxChunk, 2*maxChunk + 1, 900_000} {
+		var c chunk
+		const frames = 200
+		copied := 0
+		for n := 0; n < frames; {
+			partial := c.end - c.start
+			need := int64(0)
+			if partial > 0 {
+				need = int64(length - partial)
+			}
+			old := c.buf
+			buf := c.room(need, true)
+			if len(old) > 0 && &old[0] != &c.buf[0] {
+				copied += partial
+			}
+			if partial == 0 && len(c.buf) > 2*maxChunk {
+				t.Fatalf("length %d: between frames a chunk has %d bytes", length, len(c.buf))
+			}
+			c.filled(min(len(buf), 64<<10))
+			for c.end-c.start >= length {
+				c.took(length)
+				c.start += length
+				n++
+			}
+		}
+		if limit := frames*length/20 + 2*maxChunk; copied > limit {
+			t.Errorf("length %d: %d of %d bytes were copied, want at most %d", length, copied, frames*length, limit)
+		}
+	}
+}
+
+// TestChunkSizeAfterLargeFrame: one large frame does not change the size of chunks for long.
+func TestChunkSizeAfterLargeFrame(t *testing.T) {
+	for _, length := range []int{largeFrame, 100_000, 3 << 20} {
+		var c chunk
+		c.took(length)
+		for range 2 {
+			c.start, c.end = len(c.buf), len(c.buf)
+			c.room(0, false)
+		}
+		if len(c.buf) != minChunk {
+			t.Errorf("after a frame of %d bytes and a chunk without any, a chunk has %d bytes, want %d", length, len(c.buf), minChunk)
+		}
+	}
 }

@@ -183,6 +183,7 @@ func (r *reader) end() {
 	}
 	b := r.cur
 	if !r.skip {
+		r.chunk.took(r.pos - r.chunk.start)
 		b.replies[r.got] = r.chunk.buf[r.chunk.start:r.pos:r.pos]
 	}
 	r.skip = false
