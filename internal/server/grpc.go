@@ -1,22 +1,16 @@
 package server
 
 import (
-	"context"
-	"fmt"
-	"log/slog"
 	"math"
-	"runtime/debug"
 	"time"
 
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/logging"
-	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/valkeybatch/valkeybatch/internal/config"
-	"github.com/valkeybatch/valkeybatch/internal/service"
 	"github.com/valkeybatch/valkeybatch/internal/wire"
 )
 
@@ -45,8 +39,8 @@ const (
 	keepaliveTimeout = 20 * time.Second
 )
 
-// newGRPC returns a gRPC server without services. Every unary call passes batch.
-func newGRPC(cfg *config.Config, logger *slog.Logger, batch grpc.UnaryServerInterceptor) *grpc.Server {
+// newGRPC returns a gRPC server without services, whose calls pass the interceptors.
+func newGRPC(cfg *config.Config, calls interceptors) *grpc.Server {
 	return grpc.NewServer(
 		// Batches are handed over as bytes: they are measured and admitted before they are decoded.
 		grpc.ForceServerCodecV2(wire.Codec()),
@@ -60,45 +54,9 @@ func newGRPC(cfg *config.Config, logger *slog.Logger, batch grpc.UnaryServerInte
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveTime, Timeout: keepaliveTimeout}),
 		// Stop returns when the handlers have: what they use is closed after it.
 		grpc.WaitForHandlers(true),
-		grpc.UnaryInterceptor(batch),
-		grpc.ChainStreamInterceptor(
-			// Of streams, health watches and reflection need nothing but recovery; each batch of a
-			// StreamBatches passes the interceptors of unary calls.
-			recovery.StreamServerInterceptor(recovery.WithRecoveryHandlerContext(recovered(logger))),
-		),
+		grpc.UnaryInterceptor(calls.batch),
+		grpc.StreamInterceptor(calls.stream),
 	)
-}
-
-// newInterceptor returns the interceptors that every batch passes, on a call of its own or on a
-// stream.
-func newInterceptor(logger *slog.Logger) grpc.UnaryServerInterceptor {
-	return chain(
-		// Recovery is outermost: a panic in any other interceptor must not end the process either.
-		recovery.UnaryServerInterceptor(recovery.WithRecoveryHandlerContext(recovered(logger))),
-		// Logging is close to the method and so times it alone.
-		callLog(logger),
-		// Admission has no place here but is the method's first act after measuring the request:
-		// what a call weighs is known only there.
-	)
-}
-
-// chain makes one interceptor of several, the first outermost.
-func chain(first grpc.UnaryServerInterceptor, others ...grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
-	if len(others) == 0 {
-		return first
-	}
-	inner := chain(others[0], others[1:]...)
-	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-		return first(ctx, req, info, func(ctx context.Context, req any) (any, error) { return inner(ctx, req, info, handler) })
-	}
-}
-
-// recovered logs a panic with its stack, of which callers see nothing.
-func recovered(logger *slog.Logger) recovery.RecoveryHandlerFuncContext {
-	return func(ctx context.Context, p any) error {
-		logger.ErrorContext(ctx, "a call met a defect", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-		return service.Internal()
-	}
 }
 
 // level is the log level of a call by its outcome: what callers do right or wrong is theirs

@@ -26,6 +26,7 @@ type Server struct {
 	backend   *backend
 	health    *healthLoop
 	grpc      *grpc.Server
+	http      httpServer
 	close     sync.Once
 }
 
@@ -37,26 +38,33 @@ func New(cfg *config.Config, logger *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	backend, err := newBackend(cfg, logger)
+	httpListeners, err := listen(cfg.HTTP.Listen)
 	if err != nil {
 		return nil, errors.Join(err, closeAll(listeners))
 	}
-	return assemble(cfg, logger, listeners, backend, backend.service), nil
+	backend, err := newBackend(cfg, logger)
+	if err != nil {
+		return nil, errors.Join(err, closeAll(listeners), closeAll(httpListeners))
+	}
+	s := assemble(cfg, logger, listeners, backend, backend.service)
+	s.http.listeners = httpListeners
+	return s, nil
 }
 
-// assemble builds the gRPC server over its listeners and its backend.
+// assemble builds the servers over their listeners and their backend.
 func assemble(cfg *config.Config, logger *slog.Logger, listeners []net.Listener, backend *backend,
 	batches service.Handler,
 ) *Server {
-	interceptor := newInterceptor(logger)
+	calls := newInterceptors(logger)
 	s := &Server{
 		cfg:       cfg,
 		logger:    logger,
 		listeners: listeners,
 		backend:   backend,
-		grpc:      newGRPC(cfg, logger, interceptor),
+		grpc:      newGRPC(cfg, calls),
+		http:      httpServer{Server: newHTTP(cfg, logger, batches, calls)},
 	}
-	service.Register(s.grpc, batches, interceptor)
+	service.Register(s.grpc, batches, calls.batch)
 	s.health = newHealthLoop(s.grpc, backend.check, logger)
 	reflection.Register(s.grpc)
 	return s
@@ -83,7 +91,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer owned.Wait()
 	defer stopHealth()
 
-	failed := make(chan error, len(s.listeners))
+	failed := make(chan error, len(s.listeners)+len(s.http.listeners))
 	for _, l := range s.listeners {
 		s.logger.Info("listening", "address", l.Addr().String(), "network", l.Addr().Network())
 		owned.Go(func() {
@@ -92,17 +100,19 @@ func (s *Server) Run(ctx context.Context) error {
 			}
 		})
 	}
+	s.http.serve(&owned, s.logger, failed)
 	select {
 	case <-ctx.Done():
 		s.drain()
 		return nil
 	case err := <-failed:
 		s.grpc.Stop()
+		s.http.Close()
 		return err
 	}
 }
 
-// drain ends the gRPC server as gently as the settings allow.
+// drain ends the servers as gently as the settings allow.
 func (s *Server) drain() {
 	s.logger.Info("draining", "delay", s.cfg.DrainDelay, "timeout", s.cfg.DrainTimeout)
 	// Health goes first, so that load balancers send no more while everything still works.
@@ -114,10 +124,16 @@ func (s *Server) drain() {
 	s.backend.service.Drain()
 	// GracefulStop closes the listeners, tells clients to go elsewhere and waits for calls to
 	// end, with no bound of its own: health watches, for one, never end by themselves.
+	// So does Shutdown of the HTTP server.
+	timeout, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.grpc.GracefulStop()
+		var both sync.WaitGroup
+		both.Go(s.grpc.GracefulStop)
+		both.Go(func() { _ = s.http.Shutdown(timeout) }) // but for the timeout it cannot fail
+		both.Wait()
 	}()
 	timer := time.NewTimer(s.cfg.DrainTimeout)
 	defer timer.Stop()
@@ -126,7 +142,9 @@ func (s *Server) drain() {
 		s.logger.Info("drained")
 	case <-timer.C:
 		s.logger.Warn("cutting off the calls that have not ended within the drain timeout", "timeout", s.cfg.DrainTimeout)
+		cancel()
 		s.grpc.Stop()
+		s.http.Close()
 		<-done
 	}
 }
@@ -135,8 +153,10 @@ func (s *Server) drain() {
 func (s *Server) Close() {
 	s.close.Do(func() {
 		s.grpc.Stop()
+		s.http.Close()
 		// Serve closes the listeners it was given; those it never got are closed here.
 		_ = closeAll(s.listeners)
+		_ = closeAll(s.http.listeners)
 		s.backend.close()
 	})
 }
