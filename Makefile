@@ -18,6 +18,8 @@ ARGS    ?=
 BENCH_ARGS ?=
 # Languages of "test-examples": make test-examples LANGS='python go'; all when empty.
 LANGS   ?=
+# Where the server behind "run" and "cluster" serves HTTP; its flag adds to it.
+export VALKEYBATCH_HTTP_LISTEN ?= 127.0.0.1:7480
 # First port of the nodes behind "cluster"; 0 picks free ones.
 NODE_PORT ?= 7001
 # Longest time of one package's tests, and how long each fuzz target is fuzzed.

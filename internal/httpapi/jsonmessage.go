@@ -21,6 +21,7 @@ type jsonMessage struct {
 type jsonField struct {
 	key     string // with its colon
 	kind    protoreflect.Kind
+	wire    protowire.Type
 	list    bool
 	enum    protoreflect.EnumValueDescriptors
 	message *jsonMessage
@@ -55,14 +56,17 @@ func describe(d protoreflect.MessageDescriptor) *jsonMessage {
 	}
 	for i := range d.Fields().Len() {
 		fd := d.Fields().Get(i)
-		f := &jsonField{key: `"` + fd.JSONName() + `":`, kind: fd.Kind(), list: fd.IsList()}
+		f := &jsonField{key: `"` + fd.JSONName() + `":`, kind: fd.Kind(), wire: protowire.VarintType, list: fd.IsList()}
 		switch fd.Kind() {
 		case protoreflect.MessageKind:
-			f.message = describe(fd.Message())
+			f.message, f.wire = describe(fd.Message()), protowire.BytesType
 		case protoreflect.EnumKind:
 			f.enum = fd.Enum().Values()
-		case protoreflect.StringKind, protoreflect.BytesKind, protoreflect.DoubleKind, protoreflect.BoolKind,
-			protoreflect.Int32Kind, protoreflect.Int64Kind, protoreflect.Uint32Kind, protoreflect.Uint64Kind:
+		case protoreflect.StringKind, protoreflect.BytesKind:
+			f.wire = protowire.BytesType
+		case protoreflect.DoubleKind:
+			f.wire = protowire.Fixed64Type
+		case protoreflect.BoolKind, protoreflect.Int32Kind, protoreflect.Int64Kind, protoreflect.Uint32Kind, protoreflect.Uint64Kind:
 		default:
 			panic(fmt.Sprintf("httpapi: %s is of a kind that has no JSON yet: %s", fd.FullName(), fd.Kind()))
 		}

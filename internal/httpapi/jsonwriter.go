@@ -77,8 +77,8 @@ func (w *jsonWriter) message(b []byte, m *jsonMessage) error {
 		value := b[:size]
 		b = b[size:]
 		f := m.fields[num]
-		if f == nil {
-			continue
+		if f == nil || typ != f.wire {
+			continue // as protobuf does with what it does not know
 		}
 		if list == num {
 			w.out = append(w.out, ',')
