@@ -18,8 +18,6 @@ ARGS    ?=
 BENCH_ARGS ?=
 # Languages of "test-examples": make test-examples LANGS='python go'; all when empty.
 LANGS   ?=
-# Where the server behind "run" and "cluster" serves HTTP; its flag adds to it.
-export VALKEYBATCH_HTTP_LISTEN ?= 127.0.0.1:7480
 # First port of the nodes behind "cluster"; 0 picks free ones.
 NODE_PORT ?= 7001
 # Longest time of one package's tests, and how long each fuzz target is fuzzed.
@@ -34,8 +32,11 @@ BENCH   := $(if $(RACE),bench)
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# Without this no HTTP is served: the server itself has no such default.
+run cluster: export VALKEYBATCH_HTTP_LISTEN ?= 127.0.0.1:7480
+
 .PHONY: run
-run: build ## Run the server on its in-memory store, on 127.0.0.1:7400
+run: build ## Run the server on its in-memory store, on 127.0.0.1:7400 and, for HTTP, 127.0.0.1:7480
 	exec $(BIN)/valkeybatch-server $(ARGS)
 
 .PHONY: cluster
