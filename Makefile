@@ -38,8 +38,11 @@ POISON  := -tags poison
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# Without this no HTTP is served: the server itself has no such default.
+run cluster: export VALKEYBATCH_HTTP_LISTEN ?= 127.0.0.1:7480
+
 .PHONY: run
-run: build ## Run the server on its in-memory store, on 127.0.0.1:7400
+run: build ## Run the server on its in-memory store, on 127.0.0.1:7400 and, for HTTP, 127.0.0.1:7480
 	exec $(BIN)/valkeybatch-server $(ARGS)
 
 .PHONY: cluster

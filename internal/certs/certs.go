@@ -70,7 +70,6 @@ func (s Server) load(files reload.Files) (*tls.Config, error) {
 	out := &tls.Config{
 		MinVersion:   tls.VersionTLS12,
 		Certificates: []tls.Certificate{pair},
-		NextProtos:   []string{"h2"},
 		// A resumed session would stand for a certificate that was checked in the past, by
 		// authorities that may have been withdrawn; gRPC's connections last long enough.
 		SessionTicketsDisabled: true,
@@ -87,12 +86,17 @@ func (s Server) load(files reload.Files) (*tls.Config, error) {
 	return out, nil
 }
 
-// Serving returns settings for a listener that take those of c at each handshake.
-func Serving(c *Config) *tls.Config {
+// Serving returns settings for a listener that take those of c at each handshake, for connections
+// with one of the protocols.
+func Serving(c *Config, protocols ...string) *tls.Config {
 	return &tls.Config{
-		MinVersion:         tls.VersionTLS12,
-		NextProtos:         []string{"h2"},
-		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return c.Load(), nil },
+		MinVersion: tls.VersionTLS12,
+		NextProtos: protocols,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			now := c.Load().Clone()
+			now.NextProtos = protocols
+			return now, nil
+		},
 	}
 }
 

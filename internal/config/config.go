@@ -30,6 +30,7 @@ type Config struct {
 	// cut off. 0 s to 1 h.
 	DrainTimeout time.Duration `name:"drain-timeout" env:"VALKEYBATCH_DRAIN_TIMEOUT" default:"30s" min:"0s" max:"1h" placeholder:"DURATION" help:"On shutdown, how long batches in flight may take to end." group:"General"`
 
+	HTTP        HTTP        `embed:"" group:"HTTP"`
 	TLS         TLS         `embed:"" group:"TLS"`
 	Auth        Auth        `embed:"" group:"Callers"`
 	Connections Connections `embed:"" group:"Connections"`

@@ -161,7 +161,7 @@ func Version(linked string) string {
 // normalize drops the empty elements of lists, which empty environment variables and
 // trailing commas leave behind.
 func (c *Config) normalize() {
-	for _, list := range []*[]string{&c.Listen, &c.Valkey.Seeds, &c.AllowCommand, &c.DenyCommand, &c.Auth.Open} {
+	for _, list := range []*[]string{&c.Listen, &c.HTTP.Listen, &c.HTTP.AllowOrigin, &c.Valkey.Seeds, &c.AllowCommand, &c.DenyCommand, &c.Auth.Open} {
 		kept := (*list)[:0]
 		for _, element := range *list {
 			if element = strings.TrimSpace(element); element != "" {

@@ -16,6 +16,7 @@ func (c *Config) Check() error {
 	v := &c.Valkey
 	errs := []error{
 		c.checkListen(),
+		c.HTTP.check(),
 		v.checkSeeds(),
 		v.checkUnused(),
 		v.checkPassword(),

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -18,21 +19,39 @@ import (
 	"github.com/valkeybatch/valkeybatch/internal/reload"
 )
 
-// newCredentials returns how callers' connections are secured, and the files that it depends on.
-func newCredentials(cfg *config.Config, logger *slog.Logger) (credentials.TransportCredentials, []reload.Checker, error) {
+// security is how callers' connections are secured; without certificates they are not.
+type security struct{ certificates *certs.Config }
+
+// newSecurity returns what the settings ask for, and the files that it depends on.
+func newSecurity(cfg *config.Config, logger *slog.Logger) (security, []reload.Checker, error) {
 	if !cfg.TLS.Enabled() {
-		return insecure.NewCredentials(), nil, nil
+		return security{}, nil, nil
 	}
-	settings, err := certs.NewServer(cfg.TLS.Files(), logger)
+	certificates, err := certs.NewServer(cfg.TLS.Files(), logger)
 	if err != nil {
-		return nil, nil, err
+		return security{}, nil, err
 	}
-	creds := &tcpOnly{
-		TransportCredentials: credentials.NewTLS(certs.Serving(settings)),
+	return security{certificates}, []reload.Checker{certificates}, nil
+}
+
+// tls is for connections with one of the protocols; nil: they are plaintext.
+func (s security) tls(protocols ...string) *tls.Config {
+	if s.certificates == nil {
+		return nil
+	}
+	return certs.Serving(s.certificates, protocols...)
+}
+
+// credentials are for gRPC's connections.
+func (s security) credentials(logger *slog.Logger) credentials.TransportCredentials {
+	if s.certificates == nil {
+		return insecure.NewCredentials()
+	}
+	return &tcpOnly{
+		TransportCredentials: credentials.NewTLS(s.tls("h2")),
 		plain:                insecure.NewCredentials(),
 		logger:               logger,
 	}
-	return creds, []reload.Checker{settings}, nil
 }
 
 // tcpOnly secures TCP connections and leaves those of unix sockets as they are.

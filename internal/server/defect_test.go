@@ -7,7 +7,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
 	"github.com/valkeybatch/valkeybatch/internal/service"
@@ -52,7 +51,7 @@ func TestPanicOnStream(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := run(t, assemble(cfg, l.logger(), listeners, backend, faulty{backend.service, receiving}, insecure.NewCredentials(), nil, &instruments{}), l)
+			r := run(t, assemble(cfg, l.logger(), listeners, backend, faulty{backend.service, receiving}, security{}, nil, &instruments{}), l)
 			for range 2 {
 				s := r.stream(t, testContext(t))
 				sendOn(t, s, 1, batch([]string{"PING"}))

@@ -1,17 +1,12 @@
 package server
 
 import (
-	"context"
-	"fmt"
 	"log/slog"
 	"math"
 	"net"
-	"runtime/debug"
-	"slices"
 	"time"
 
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/logging"
-	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -43,17 +38,8 @@ const (
 	connWindow   = 4 << 20
 )
 
-// newGRPC returns a gRPC server without services. Every unary call passes batch.
-func newGRPC(cfg *config.Config, logger *slog.Logger, creds credentials.TransportCredentials, g *gate,
-	instruments *instruments, batch grpc.UnaryServerInterceptor,
-) *grpc.Server {
-	counting, streams := instruments.interceptors()
-	// Of streams, health watches and reflection need nothing but recovery and the gate; each
-	// batch of a StreamBatches passes the interceptors of unary calls.
-	streams = append(streams, recovery.StreamServerInterceptor(recovery.WithRecoveryHandlerContext(recovered(logger))))
-	if g != nil {
-		streams = append(streams, g.stream)
-	}
+// newGRPC returns a gRPC server without services, whose calls pass the interceptors.
+func newGRPC(cfg *config.Config, logger *slog.Logger, creds credentials.TransportCredentials, calls interceptors) *grpc.Server {
 	return grpc.NewServer(
 		// Responses that nobody reads are given up.
 		grpc.Creds(stall.Credentials(creds, stall.Options{
@@ -84,55 +70,9 @@ func newGRPC(cfg *config.Config, logger *slog.Logger, creds credentials.Transpor
 		}),
 		// Stop returns when the handlers have: what they use is closed after it.
 		grpc.WaitForHandlers(true),
-		grpc.UnaryInterceptor(chain(counting, batch)),
-		grpc.ChainStreamInterceptor(streams...),
+		grpc.UnaryInterceptor(chain(calls.counting, calls.batch)),
+		grpc.ChainStreamInterceptor(calls.streams...),
 	)
-}
-
-// newInterceptor returns the interceptors that every batch passes, on a call of its own or on a
-// stream.
-func newInterceptor(logger *slog.Logger, g *gate, instruments *instruments) grpc.UnaryServerInterceptor {
-	var known grpc.UnaryServerInterceptor
-	if g != nil {
-		known = g.unary
-	}
-	return chain(
-		// Outermost, so that what is counted and timed is what callers are told.
-		instruments.batch(),
-		// Recovery comes before all others: a panic in any other interceptor must not end the process either.
-		recovery.UnaryServerInterceptor(recovery.WithRecoveryHandlerContext(recovered(logger))),
-		// Who calls is found out before anything is done for them, and for the log to say.
-		known,
-		// Logging is close to the method and so times it alone.
-		callLog(logger),
-		// Admission has no place here but is the method's first act after measuring the request:
-		// what a call weighs is known only there.
-	)
-}
-
-// chain makes one interceptor of several, the first outermost. Those that are nil are left out.
-func chain(interceptors ...grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
-	var out grpc.UnaryServerInterceptor
-	for _, outer := range slices.Backward(interceptors) {
-		switch inner := out; {
-		case outer == nil:
-		case inner == nil:
-			out = outer
-		default:
-			out = func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-				return outer(ctx, req, info, func(ctx context.Context, req any) (any, error) { return inner(ctx, req, info, handler) })
-			}
-		}
-	}
-	return out
-}
-
-// recovered logs a panic with its stack, of which callers see nothing.
-func recovered(logger *slog.Logger) recovery.RecoveryHandlerFuncContext {
-	return func(ctx context.Context, p any) error {
-		logger.ErrorContext(ctx, "a call met a defect", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-		return service.Internal()
-	}
 }
 
 // tooMany logs connections that were refused.

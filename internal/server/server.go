@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/reflection"
 
 	"github.com/valkeybatch/valkeybatch/internal/admin"
@@ -29,6 +28,7 @@ type Server struct {
 	backend   *backend
 	health    *healthLoop
 	grpc      *grpc.Server
+	http      httpServer
 	admin     *admin.Server // nil: there is none
 	telemetry *instruments
 	close     sync.Once
@@ -54,21 +54,25 @@ func New(cfg *config.Config, logger *slog.Logger, options ...Option) (*Server, e
 	if err != nil {
 		return nil, err
 	}
-	instruments, err := newInstruments(cfg, logger, about.version)
+	httpListeners, err := listen(cfg.HTTP.Listen)
 	if err != nil {
 		return nil, errors.Join(err, closeAll(listeners))
+	}
+	instruments, err := newInstruments(cfg, logger, about.version)
+	if err != nil {
+		return nil, errors.Join(err, closeAll(listeners), closeAll(httpListeners))
 	}
 	backend, err := newBackend(cfg, logger, instruments.observer())
 	if err != nil {
 		instruments.close()
-		return nil, errors.Join(err, closeAll(listeners))
+		return nil, errors.Join(err, closeAll(listeners), closeAll(httpListeners))
 	}
 	fail := func(err error) (*Server, error) {
 		backend.close()
 		instruments.close()
-		return nil, errors.Join(err, closeAll(listeners))
+		return nil, errors.Join(err, closeAll(listeners), closeAll(httpListeners))
 	}
-	creds, files, err := newCredentials(cfg, logger)
+	secured, files, err := newSecurity(cfg, logger)
 	if err != nil {
 		return fail(err)
 	}
@@ -82,7 +86,8 @@ func New(cfg *config.Config, logger *slog.Logger, options ...Option) (*Server, e
 		g.callers.OnChange(func() { backend.users.only(g.callers.Users()) })
 		instruments.identify(g.name)
 	}
-	s := assemble(cfg, logger, listeners, backend, backend.service, creds, g, instruments)
+	s := assemble(cfg, logger, listeners, backend, backend.service, secured, g, instruments)
+	s.http.listeners = httpListeners
 	if err := s.startAdmin(); err != nil {
 		s.Close()
 		return nil, err
@@ -90,20 +95,21 @@ func New(cfg *config.Config, logger *slog.Logger, options ...Option) (*Server, e
 	return s, nil
 }
 
-// assemble builds the gRPC server over its listeners and its backend.
+// assemble builds the servers over their listeners and their backend.
 func assemble(cfg *config.Config, logger *slog.Logger, listeners []net.Listener, backend *backend,
-	batches service.Handler, creds credentials.TransportCredentials, g *gate, instruments *instruments,
+	batches service.Handler, secured security, g *gate, instruments *instruments,
 ) *Server {
-	interceptor := newInterceptor(logger, g, instruments)
+	calls := newInterceptors(logger, g, instruments)
 	s := &Server{
 		cfg:       cfg,
 		logger:    logger,
 		listeners: listeners,
 		backend:   backend,
-		grpc:      newGRPC(cfg, logger, creds, g, instruments, interceptor),
+		grpc:      newGRPC(cfg, logger, secured.credentials(logger), calls),
+		http:      httpServer{Server: newHTTP(cfg, logger, batches, secured, calls)},
 		telemetry: instruments,
 	}
-	service.Register(s.grpc, batches, interceptor)
+	service.Register(s.grpc, batches, calls.batch)
 	s.health = newHealthLoop(s.grpc, backend.check, logger)
 	reflection.Register(s.grpc)
 	return s
@@ -131,7 +137,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer owned.Wait()
 	defer stopOwned()
 
-	failed := make(chan error, len(s.listeners)+1)
+	failed := make(chan error, len(s.listeners)+len(s.http.listeners)+1)
 	if s.admin != nil {
 		s.logger.Info("listening for operators", "address", s.admin.Addr().String(), "network", s.admin.Addr().Network())
 		owned.Go(func() {
@@ -150,17 +156,19 @@ func (s *Server) Run(ctx context.Context) error {
 			}
 		})
 	}
+	s.http.serve(&owned, s.logger, s.cfg.Limits.MaxConnections, failed)
 	select {
 	case <-ctx.Done():
 		s.drain()
 		return nil
 	case err := <-failed:
 		s.grpc.Stop()
+		s.http.Close()
 		return err
 	}
 }
 
-// drain ends the gRPC server as gently as the settings allow.
+// drain ends the servers as gently as the settings allow.
 func (s *Server) drain() {
 	s.logger.Info("draining", "delay", s.cfg.DrainDelay, "timeout", s.cfg.DrainTimeout)
 	// Health goes first, so that load balancers send no more while everything still works.
@@ -172,10 +180,16 @@ func (s *Server) drain() {
 	s.backend.service.Drain()
 	// GracefulStop closes the listeners, tells clients to go elsewhere and waits for calls to
 	// end, with no bound of its own: health watches, for one, never end by themselves.
+	// So does Shutdown of the HTTP server.
+	timeout, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.grpc.GracefulStop()
+		var both sync.WaitGroup
+		both.Go(s.grpc.GracefulStop)
+		both.Go(func() { _ = s.http.Shutdown(timeout) }) // but for the timeout it cannot fail
+		both.Wait()
 	}()
 	timer := time.NewTimer(s.cfg.DrainTimeout)
 	defer timer.Stop()
@@ -184,7 +198,9 @@ func (s *Server) drain() {
 		s.logger.Info("drained")
 	case <-timer.C:
 		s.logger.Warn("cutting off the calls that have not ended within the drain timeout", "timeout", s.cfg.DrainTimeout)
+		cancel()
 		s.grpc.Stop()
+		s.http.Close()
 		<-done
 	}
 }
@@ -193,8 +209,10 @@ func (s *Server) drain() {
 func (s *Server) Close() {
 	s.close.Do(func() {
 		s.grpc.Stop()
+		s.http.Close()
 		// Serve closes the listeners it was given; those it never got are closed here.
 		_ = closeAll(s.listeners)
+		_ = closeAll(s.http.listeners)
 		s.backend.close()
 		if s.admin != nil {
 			s.admin.Close()

@@ -12,7 +12,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
@@ -223,7 +222,7 @@ func TestPanicIsRecovered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := run(t, assemble(cfg, l.logger(), listeners, backend, defective{backend.service}, insecure.NewCredentials(), nil, &instruments{}), l)
+	r := run(t, assemble(cfg, l.logger(), listeners, backend, defective{backend.service}, security{}, nil, &instruments{}), l)
 	for range 2 {
 		_, err = r.client(t).ExecuteBatch(testContext(t), batch([]string{"PING"}))
 		if status.Code(err) != codes.Internal || infoOf(t, err).GetReason() != "INTERNAL" {

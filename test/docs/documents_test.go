@@ -13,8 +13,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// documented is the address that the documents use.
-const documented = "127.0.0.1:7400"
+// documented and documentedHTTP are the addresses that the documents use.
+const (
+	documented     = "127.0.0.1:7400"
+	documentedHTTP = "127.0.0.1:7480"
+)
 
 // none is for commands that need no server.
 const none = ""
@@ -29,6 +32,7 @@ var servers = map[string]map[string]string{
 		"raise_on_error": "make run",
 		"Binary":         "make run",
 		"Streams":        "make run",
+		"curl":           "make run",
 	},
 	"docs/configuration.md": {
 		"Configuration": none,
@@ -58,7 +62,7 @@ func TestDocuments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	running := make(map[string]string) // address by way to start
+	running := make(map[string]addresses) // by way to start
 	for _, path := range append([]string{filepath.Join(root, "README.md")}, pages...) {
 		name, err := filepath.Rel(root, path)
 		if err != nil {
@@ -81,8 +85,9 @@ func TestDocuments(t *testing.T) {
 					t.Errorf("%s: this test does not know which server %q is about", where, b.Heading)
 					continue
 				}
-				if how != none && running[how] == "" {
-					running[how] = Start(t, root, how)
+				if how != none && running[how] == (addresses{}) {
+					grpc, http := Start(t, root, how)
+					running[how] = addresses{grpc, http}
 				}
 				ran += runBlock(t, root, where, b, running[how])
 			case "text", "yaml", "json":
@@ -95,6 +100,9 @@ func TestDocuments(t *testing.T) {
 		}
 	}
 }
+
+// addresses are where a server serves; empty: there is none.
+type addresses struct{ grpc, http string }
 
 func blocksOf(t *testing.T, path string) []Block {
 	t.Helper()
@@ -110,7 +118,7 @@ func blocksOf(t *testing.T, path string) []Block {
 }
 
 // runBlock runs a block's commands and compares what they print.
-func runBlock(t *testing.T, root, where string, b Block, address string) int {
+func runBlock(t *testing.T, root, where string, b Block, at addresses) int {
 	t.Helper()
 	steps, err := Steps(b.Text)
 	if err != nil {
@@ -121,8 +129,8 @@ func runBlock(t *testing.T, root, where string, b Block, address string) int {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 		defer cancel()
 		command := s.Command
-		if address != none {
-			command = strings.ReplaceAll(command, documented, address)
+		if at != (addresses{}) {
+			command = strings.NewReplacer(documented, at.grpc, documentedHTTP, at.http).Replace(command)
 		}
 		run := exec.CommandContext(ctx, "bash", "-c", "grpcurl() { go tool -modfile=tools/go.mod grpcurl \"$@\"; }\n"+command)
 		run.Dir = root

@@ -17,14 +17,14 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 )
 
-// Start starts a server as documented ("make cluster"), on a free port, and returns its address
-// when it is healthy. It ends with the test.
-func Start(t testing.TB, root, how string) string {
+// Start starts a server as documented ("make cluster"), on free ports, and returns its address
+// and that for HTTP when it is healthy. It ends with the test.
+func Start(t testing.TB, root, how string) (address, http string) {
 	t.Helper()
-	address := freeAddress(t)
+	address, http = freeAddress(t), freeAddress(t)
 	run := exec.Command("bash", "-c", how)
 	run.Dir = root
-	run.Env = append(os.Environ(), "VALKEYBATCH_LISTEN="+address, "NODE_PORT=0", "MAKEFLAGS=")
+	run.Env = append(os.Environ(), "VALKEYBATCH_LISTEN="+address, "VALKEYBATCH_HTTP_LISTEN="+http, "NODE_PORT=0", "MAKEFLAGS=")
 	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var out bytes.Buffer
 	run.Stdout, run.Stderr = &out, &out
@@ -57,7 +57,7 @@ func Start(t testing.TB, root, how string) string {
 	if !serves(t.Context(), address, ended) {
 		t.Fatalf("%s does not serve on %s", how, address)
 	}
-	return address
+	return address, http
 }
 
 // freeAddress returns an address that nothing listens on.

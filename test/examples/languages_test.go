@@ -49,7 +49,7 @@ func TestLanguages(t *testing.T) {
 	}
 	checkShown(t, root, string(want))
 	chosen := choose(t)
-	address := docs.Start(t, root, "make -s cluster")
+	address, _ := docs.Start(t, root, "make -s cluster")
 	t.Run("each", func(t *testing.T) { // ends before the cluster does
 		for _, language := range chosen {
 			t.Run(language, func(t *testing.T) {

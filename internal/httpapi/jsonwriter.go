@@ -1,0 +1,236 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"math"
+	"strconv"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/valkeybatch/valkeybatch/internal/executor"
+	"github.com/valkeybatch/valkeybatch/internal/node"
+	"github.com/valkeybatch/valkeybatch/internal/service"
+)
+
+// payment is how many bytes of JSON are counted at a time.
+const payment = 64 << 10
+
+// jsonWriter writes an encoded message as JSON, as protojson does but for two things: it goes from
+// bytes to bytes, where structs would take fifteen times what a reply of small elements does; and the same
+// message is the same text always, where protojson puts spaces in by chance, so that nobody relies on it.
+type jsonWriter struct {
+	budget *budget
+	paid   int64
+	out    []byte
+}
+
+// write returns the JSON of a message, encoded as package wire does: the elements of a list
+// follow each other. Its error is a status.
+func (w *jsonWriter) write(b []byte, m *jsonMessage) ([]byte, error) {
+	// Binary replies become longer by a third, and text hardly.
+	if err := w.need(len(b)/3*4 + 64); err != nil {
+		return nil, err
+	}
+	w.out = make([]byte, 0, len(b)/3*4+64)
+	if err := w.message(b, m); err != nil {
+		return nil, err
+	}
+	return append(w.out, '\n'), nil
+}
+
+// need counts n bytes more that are about to be written.
+func (w *jsonWriter) need(n int) error {
+	for int64(len(w.out)+n) > w.paid {
+		step := max(payment, int64(len(w.out)+n)-w.paid)
+		would, ok := w.budget.take(step)
+		if !ok {
+			return service.Refusal(&executor.LimitError{What: node.LimitRepliesInFlight, Actual: would, Allowed: w.budget.max})
+		}
+		w.paid += step
+	}
+	return nil
+}
+
+// message writes one message.
+func (w *jsonWriter) message(b []byte, m *jsonMessage) error {
+	if m.opaque != nil {
+		return w.opaque(b, m.opaque)
+	}
+	w.out = append(w.out, '{')
+	var list protowire.Number // whose elements come
+	for first := true; len(b) > 0; {
+		num, typ, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return service.Internal()
+		}
+		b = b[n:]
+		size := protowire.ConsumeFieldValue(num, typ, b)
+		if size < 0 {
+			return service.Internal()
+		}
+		value := b[:size]
+		b = b[size:]
+		f := m.fields[num]
+		if f == nil || typ != f.wire {
+			continue // as protobuf does with what it does not know
+		}
+		if list == num {
+			w.out = append(w.out, ',')
+		} else {
+			if list != 0 {
+				w.out = append(w.out, ']')
+			}
+			if !first {
+				w.out = append(w.out, ',')
+			}
+			list, first = 0, false
+			w.out = append(w.out, f.key...)
+			if f.list {
+				w.out = append(w.out, '[')
+				list = num
+			}
+		}
+		if err := w.value(value, f); err != nil {
+			return err
+		}
+	}
+	if list != 0 {
+		w.out = append(w.out, ']')
+	}
+	w.out = append(w.out, '}')
+	return nil
+}
+
+// value writes one value, whose bytes are well formed.
+func (w *jsonWriter) value(b []byte, f *jsonField) error {
+	if f.kind != protoreflect.MessageKind { // whose fields are counted
+		// Escapes make text longer; they are counted with the next value.
+		if err := w.need(len(b)/3*4 + len(f.key) + 64); err != nil {
+			return err
+		}
+	}
+	switch f.kind {
+	case protoreflect.StringKind:
+		text, _ := protowire.ConsumeBytes(b)
+		w.text(text)
+	case protoreflect.BytesKind:
+		data, _ := protowire.ConsumeBytes(b)
+		w.out = append(w.out, '"')
+		w.out = base64.StdEncoding.AppendEncode(w.out, data)
+		w.out = append(w.out, '"')
+	case protoreflect.MessageKind:
+		inner, _ := protowire.ConsumeBytes(b)
+		return w.message(inner, f.message)
+	case protoreflect.DoubleKind:
+		bits, _ := protowire.ConsumeFixed64(b)
+		w.double(math.Float64frombits(bits))
+	default:
+		n, _ := protowire.ConsumeVarint(b)
+		w.integer(n, f)
+	}
+	return nil
+}
+
+// integer writes what travels as a varint.
+func (w *jsonWriter) integer(n uint64, f *jsonField) {
+	switch f.kind {
+	case protoreflect.BoolKind:
+		w.out = strconv.AppendBool(w.out, n != 0)
+	case protoreflect.EnumKind:
+		if name := f.enum.ByNumber(protoreflect.EnumNumber(int32(n))); name != nil {
+			w.text([]byte(name.Name()))
+			return
+		}
+		w.out = strconv.AppendInt(w.out, int64(int32(n)), 10)
+	case protoreflect.Int32Kind:
+		w.out = strconv.AppendInt(w.out, int64(int32(n)), 10)
+	case protoreflect.Uint32Kind:
+		w.out = strconv.AppendUint(w.out, uint64(uint32(n)), 10)
+	case protoreflect.Int64Kind: // in quotes: JavaScript's numbers are exact up to 2^53 only
+		w.out = append(strconv.AppendInt(append(w.out, '"'), int64(n), 10), '"')
+	case protoreflect.Uint64Kind:
+		w.out = append(strconv.AppendUint(append(w.out, '"'), n, 10), '"')
+	}
+}
+
+func (w *jsonWriter) double(v float64) {
+	switch {
+	case math.IsNaN(v):
+		w.out = append(w.out, `"NaN"`...)
+	case math.IsInf(v, 1):
+		w.out = append(w.out, `"Infinity"`...)
+	case math.IsInf(v, -1):
+		w.out = append(w.out, `"-Infinity"`...)
+	case v == 0 && math.Signbit(v):
+		w.out = append(w.out, `-0`...)
+	default:
+		b, _ := json.Marshal(v) // of a number: without an error
+		w.out = append(w.out, b...)
+	}
+}
+
+const hexDigits = "0123456789abcdef"
+
+// text writes a string. What is not valid UTF-8 becomes U+FFFD.
+func (w *jsonWriter) text(s []byte) {
+	out := append(w.out, '"')
+	begin := 0
+	for i := 0; i < len(s); {
+		if c := s[i]; c < utf8.RuneSelf {
+			if c >= ' ' && c != '"' && c != '\\' {
+				i++
+				continue
+			}
+			out = append(out, s[begin:i]...)
+			switch c {
+			case '"', '\\':
+				out = append(out, '\\', c)
+			case '\n':
+				out = append(out, `\n`...)
+			case '\r':
+				out = append(out, `\r`...)
+			case '\t':
+				out = append(out, `\t`...)
+			default:
+				out = append(out, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+			}
+			i++
+			begin = i
+			continue
+		}
+		r, n := utf8.DecodeRune(s[i:])
+		if r == utf8.RuneError && n == 1 {
+			out = append(append(out, s[begin:i]...), "\ufffd"...)
+			begin = i + n
+		}
+		i += n
+	}
+	w.out = append(append(out, s[begin:]...), '"')
+}
+
+// opaque writes a message that has a JSON form of its own, such as google.protobuf.Any.
+func (w *jsonWriter) opaque(b []byte, kind protoreflect.MessageType) error {
+	m := kind.New().Interface()
+	if err := proto.Unmarshal(b, m); err != nil {
+		return service.Internal()
+	}
+	text, err := protojson.Marshal(m)
+	if err != nil {
+		return service.Internal()
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, text); err != nil {
+		return service.Internal()
+	}
+	if err := w.need(compact.Len()); err != nil {
+		return err
+	}
+	w.out = append(w.out, compact.Bytes()...)
+	return nil
+}

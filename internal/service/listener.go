@@ -1,0 +1,47 @@
+package service
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+)
+
+// Behind returns h's ExecuteBatch behind an interceptor, for listeners that are no gRPC server: a
+// batch that came by one of them passes what a batch of a gRPC call passes. The method is the
+// full name of the contract's method that it came by. A nil interceptor is none.
+func Behind(h Handler, interceptor grpc.UnaryServerInterceptor, method string) ExecuteFunc {
+	return intercepted(h, interceptor, method)
+}
+
+// Refusal returns the status of a call that is refused before its request is known: what
+// [Handler.ExecuteBatch] would return for err, one of the typed errors of this package and of
+// packages wire and executor.
+func Refusal(err error) error {
+	var stall *StallError
+	if errors.As(err, &stall) {
+		return stall.failure().status().Err()
+	}
+	f, _ := classify(nil, err)
+	return f.status().Err()
+}
+
+// StallError says that a caller did not send its request in time. Nothing has been sent.
+type StallError struct {
+	// What did not arrive.
+	What string
+	// Allowed is how long it could have taken.
+	Allowed time.Duration
+}
+
+// Error implements error.
+func (e *StallError) Error() string {
+	return fmt.Sprintf("%s did not arrive within %v%s: it was not executed", e.What, e.Allowed, setBy(SettingStreamStall))
+}
+
+func (e *StallError) failure() failure {
+	return failure{code: codes.ResourceExhausted, reason: ReasonStalled, message: e.Error(),
+		metadata: map[string]string{"limit": "request stall", "allowed": e.Allowed.String(), "setting": SettingStreamStall}}
+}
