@@ -111,7 +111,7 @@ bench-build: # Builds the benchmark, and the service that it measures as the ser
 
 .PHONY: vet
 vet: ## Check the formatting and go vet
-	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l bench cmd examples/*.go examples/go gen internal scripts test); \
+	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l bench cmd examples/*.go examples/go gen internal scripts test tools); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w):" >&2; echo "$$unformatted" >&2; exit 1; fi
 	$(GO) vet -tags examples ./...
 	$(GO) vet $(POISON) ./internal/poison
@@ -126,6 +126,10 @@ lint: vet ## Check formatting, go vet, staticcheck, known vulnerabilities, the c
 	$(TOOL) buf lint
 	scripts/check-breaking.sh
 	scripts/check-generated.sh
+
+.PHONY: helm-lint
+helm-lint: ## Lint the Helm chart, render it, and check what it and the sidecar's manifest say
+	cd tools/helm && $(GO) vet ./... && $(GO) test -count=1 -timeout $(TIMEOUT) ./...
 
 .PHONY: generate
 generate: valkey ## Generate code anew: the contract's Go code, the command table
