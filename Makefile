@@ -144,6 +144,14 @@ valkey: # Installs the servers that tests run against, where they are missing.
 docker-build: ## Build the container image
 	docker build $(if $(VERSION),--build-arg VERSION=$(VERSION)) -t $(IMAGE) .
 
+.PHONY: release
+release: ## Build the release archives for Linux and macOS, with checksums, in bin/release
+	VERSION=$(VERSION) scripts/release.sh $(BIN)/release
+
+.PHONY: release-check
+release-check: ## Build a release twice from the commit, and compare
+	scripts/check-release.sh
+
 .PHONY: clean
 clean: ## Remove what was built
 	rm -rf $(BIN)
