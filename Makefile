@@ -114,7 +114,7 @@ bench-build: # Builds the benchmark, and the service that it measures as the ser
 
 .PHONY: vet
 vet: ## Check the formatting and go vet
-	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l bench cmd examples/*.go examples/go gen internal scripts test); \
+	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l bench cmd examples/*.go examples/go gen internal scripts test tools); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w):" >&2; echo "$$unformatted" >&2; exit 1; fi
 	$(GO) vet -tags examples ./...
 	$(GO) vet $(POISON) ./internal/poison
@@ -130,6 +130,10 @@ lint: vet ## Check formatting, go vet, staticcheck, known vulnerabilities, the c
 	scripts/check-breaking.sh
 	scripts/check-generated.sh
 
+.PHONY: helm-lint
+helm-lint: ## Lint the Helm chart, render it, and check what it and the sidecar's manifest say
+	cd tools/helm && $(GO) vet ./... && $(GO) test -count=1 -timeout $(TIMEOUT) ./...
+
 .PHONY: generate
 generate: valkey ## Generate code anew: the contract's Go code, the command table
 	$(TOOL) buf generate
@@ -142,6 +146,14 @@ valkey: # Installs the servers that tests run against, where they are missing.
 .PHONY: docker-build
 docker-build: ## Build the container image
 	docker build $(if $(VERSION),--build-arg VERSION=$(VERSION)) -t $(IMAGE) .
+
+.PHONY: release
+release: ## Build the release archives for Linux and macOS, with checksums, in bin/release
+	VERSION=$(VERSION) scripts/release.sh $(BIN)/release
+
+.PHONY: release-check
+release-check: ## Build a release twice from the commit, and compare
+	scripts/check-release.sh
 
 .PHONY: clean
 clean: ## Remove what was built

@@ -21,7 +21,7 @@ func main() { os.Exit(run()) }
 
 // run returns the exit code: 0 for success, 1 for a failure, 2 for wrong usage.
 func run() int {
-	command, err := config.Parse(os.Args[1:], config.Version(version),
+	command, err := config.Parse(os.Args[1:], config.Build(version),
 		config.Streams{Out: os.Stdout, Err: os.Stderr, Exit: os.Exit})
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "valkeybatch-server: %v\n", err)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -144,18 +143,6 @@ func parse(args []string, version string, streams Streams, values *file) (*parse
 	}
 	out.command, out.app, out.origins = context.Command(), parser.Model, originsOf(parser.Model, args, values)
 	return &out, nil
-}
-
-// Version is the version to print: the one set at link time, else the module's as the Go tool
-// stamped it, else "devel".
-func Version(linked string) string {
-	if linked != "" {
-		return linked
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
-	}
-	return "devel"
 }
 
 // normalize drops the empty elements of lists, which empty environment variables and
