@@ -55,7 +55,7 @@ build: ## Build the static server binary, bin/valkeybatch-server
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN)/valkeybatch-server ./cmd/server
 
 .PHONY: test
-test: valkey vet ## Run all tests, with the race detector where there is a C compiler
+test: valkey node vet ## Run all tests, with the race detector where there is a C compiler
 	@$(if $(RACE),,echo 'No C compiler: the race detector is left out.')
 	$(GO) test $(RACE) $(POISON) -count=1 -timeout $(TIMEOUT) ./...
 	$(if $(BENCH),cd bench && $(GO) test -count=1 ./...)
@@ -65,7 +65,7 @@ test-unit: ## Run the tests that need no server installed
 	$(GO) test $(POISON) -timeout $(TIMEOUT) $$(scripts/packages-without-servers.sh)
 
 .PHONY: race
-race: valkey ## Run all tests with the race detector
+race: valkey node ## Run all tests with the race detector
 	$(GO) test -race $(POISON) -count=1 -timeout $(TIMEOUT) ./...
 
 .PHONY: isolation
@@ -142,6 +142,10 @@ generate: valkey ## Generate code anew: the contract's Go code, the command tabl
 .PHONY: valkey
 valkey: # Installs the servers that tests run against, where they are missing.
 	@scripts/install-valkey.sh
+
+.PHONY: node
+node: # Installs Node.js, whose fetch a test calls with, where it is missing.
+	@scripts/install-node.sh
 
 .PHONY: docker-build
 docker-build: ## Build the container image
