@@ -93,16 +93,19 @@ func (r *receiver) receiveLong(length int64) (data mem.BufferSlice, counted int6
 			data, counted = nil, 0
 		}
 	}()
-	// The status ends the call, and so the wait for its bytes.
-	late := time.AfterFunc(r.limits.StreamStall, func() { _ = r.source.WriteStatus(r.late(min(length, receivePiece)).status()) })
-	defer late.Stop()
+	late := r.lateAfter(min(length, receivePiece))
+	defer func() {
+		if lateErr := late.stop(); err == nil {
+			err = lateErr
+		}
+	}()
 	for got := int64(0); got < length; {
 		n := min(length-got, receivePiece)
 		if err := r.room(n); err != nil {
 			return data, counted, err
 		}
 		counted += n
-		late.Reset(r.limits.StreamStall)
+		late.timer.Reset(r.limits.StreamStall)
 		piece, err := r.source.Read(int(n))
 		if err != nil {
 			return data, counted, truncated(err)
@@ -144,6 +147,35 @@ func (r *receiver) late(n int64) failure {
 	}
 }
 
+// lateness ends a call when its message does not arrive in time.
+type lateness struct {
+	timer  *time.Timer
+	over   atomic.Bool // it has arrived, or was too late
+	status func() *status.Status
+}
+
+// lateAfter ends the call with a status if the next n bytes of a message do not arrive in time, and
+// so the wait for them.
+func (r *receiver) lateAfter(n int64) *lateness {
+	l := &lateness{status: func() *status.Status { return r.late(n).status() }}
+	l.timer = time.AfterFunc(r.limits.StreamStall, func() {
+		if l.over.CompareAndSwap(false, true) {
+			_ = r.source.WriteStatus(l.status())
+		}
+	})
+	return l
+}
+
+// stop takes note that the message has arrived. Its error is what the caller was told if that was
+// too late: what was said not to have been executed must not be, however close it was.
+func (l *lateness) stop() error {
+	l.timer.Stop()
+	if !l.over.CompareAndSwap(false, true) {
+		return l.status().Err()
+	}
+	return nil
+}
+
 // truncated is the error of a message that ended early.
 func truncated(err error) error {
 	if err == nil {
@@ -183,7 +215,7 @@ func (s *Service) receiver(ctx context.Context) *receiver {
 }
 
 // ReceiveCall implements [Handler].
-func (s *Service) ReceiveCall(ctx context.Context, req *wire.Request, decode func(any) error) error {
+func (s *Service) ReceiveCall(ctx context.Context, req *wire.Request, decode func(any) error) (err error) {
 	open, err := s.awaited.begin()
 	if err != nil {
 		return s.statusError(ctx, nil, err)
@@ -195,8 +227,13 @@ func (s *Service) ReceiveCall(ctx context.Context, req *wire.Request, decode fun
 	}
 	// One that never sends its request takes a place. While there are plenty that is no matter.
 	if open > s.awaited.max/2 {
-		late := time.AfterFunc(s.limits.StreamStall, func() { _ = r.source.WriteStatus(r.late(0).status()) })
-		defer late.Stop()
+		late := r.lateAfter(0)
+		defer func() {
+			if lateErr := late.stop(); err == nil && lateErr != nil {
+				s.arrived(req)
+				err = lateErr
+			}
+		}()
 	}
 	return s.receiveCall(ctx, r, req)
 }
@@ -215,15 +252,31 @@ func (s *Service) receiveCall(ctx context.Context, r *receiver, req *wire.Reques
 	req.Receive(data)
 	data.Free()
 	req.Arrived = counted
-	// The end of the request is awaited as gRPC does.
-	var header [1]byte
-	err = r.source.ReadMessageHeader(header[:])
-	if errors.Is(err, io.EOF) {
-		return nil
+	if err := r.awaitEnd(counted > 0); err != nil {
+		s.arrived(req)
+		return err
 	}
-	s.arrived(req)
-	if err == nil {
-		err = status.Error(codes.Internal, "the call has several requests, and takes one")
+	return nil
+}
+
+// awaitEnd waits for the end of a call's request, as gRPC does; of one that is counted not for ever.
+func (r *receiver) awaitEnd(counted bool) error {
+	var late *lateness
+	if counted {
+		late = r.lateAfter(0)
+	}
+	var header [1]byte
+	err := r.source.ReadMessageHeader(header[:])
+	if late != nil {
+		if lateErr := late.stop(); lateErr != nil {
+			return lateErr
+		}
+	}
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err == nil:
+		return status.Error(codes.Internal, "the call has several requests, and takes one")
 	}
 	return err
 }
