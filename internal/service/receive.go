@@ -55,6 +55,10 @@ type receiver struct {
 	// waits, if not nil, has a message wait where too many are on their way, instead of being
 	// refused, until it is closed.
 	waits <-chan struct{}
+	// known, if not nil, tells whether it is known who makes the call of this context. No room is
+	// taken for a message before it is.
+	known func(context.Context) error
+	ctx   context.Context
 }
 
 // receive returns the next message, and io.EOF when the caller has sent all. What it counts as
@@ -93,6 +97,11 @@ func (r *receiver) receiveLong(length int64) (data mem.BufferSlice, counted int6
 			data, counted = nil, 0
 		}
 	}()
+	if r.known != nil {
+		if err := r.known(r.ctx); err != nil {
+			return nil, 0, err
+		}
+	}
 	late := r.lateAfter(min(length, receivePiece))
 	defer func() {
 		if lateErr := late.stop(); err == nil {
@@ -225,6 +234,7 @@ func (s *Service) ReceiveCall(ctx context.Context, req *wire.Request, decode fun
 	if r == nil {
 		return decode(req)
 	}
+	r.known, r.ctx = s.known, ctx // streams are let in before they are received from
 	// One that never sends its request takes a place. While there are plenty that is no matter.
 	if open > s.awaited.max/2 {
 		late := r.lateAfter(0)
