@@ -108,9 +108,17 @@ func (r *receiver) receiveLong(length int64) (data mem.BufferSlice, counted int6
 			err = lateErr
 		}
 	}()
+	first := false
+	defer func() {
+		if first {
+			r.arriving.first.Store(false)
+		}
+	}()
 	for got := int64(0); got < length; {
 		n := min(length-got, receivePiece)
-		if err := r.room(n); err != nil {
+		if first {
+			r.arriving.bytes.Add(n)
+		} else if first, err = r.room(n, got > 0); err != nil {
 			return data, counted, err
 		}
 		counted += n
@@ -125,22 +133,29 @@ func (r *receiver) receiveLong(length int64) (data mem.BufferSlice, counted int6
 	return data, counted, nil
 }
 
-// room counts n bytes more, waiting for room where that is wanted.
-func (r *receiver) room(n int64) error {
-	err := r.arriving.take(n)
-	if err == nil || r.waits == nil {
-		return err
+// room counts n bytes more, waiting for room where that is wanted. Messages that have begun would
+// wait for each other's for ever: one of them becomes the first, which need not wait.
+func (r *receiver) room(n int64, begun bool) (first bool, err error) {
+	if err := r.arriving.take(n); err == nil || r.waits == nil {
+		return false, err
 	}
 	tick := time.NewTicker(roomTick)
 	defer tick.Stop()
-	for end := time.Now().Add(r.limits.StreamStall * 4 / 5); err != nil && time.Now().Before(end); err = r.arriving.take(n) {
+	for end := time.Now().Add(r.limits.StreamStall * 4 / 5); ; {
+		if begun && r.arriving.first.CompareAndSwap(false, true) {
+			r.arriving.bytes.Add(n)
+			return true, nil
+		}
+		err := r.arriving.take(n)
+		if err == nil || time.Now().After(end) {
+			return false, err
+		}
 		select {
 		case <-tick.C:
 		case <-r.waits:
-			return err
+			return false, err
 		}
 	}
-	return err
 }
 
 // late is the status of a call of whose message so many bytes, or the beginning, do not arrive.
@@ -201,6 +216,9 @@ func truncated(err error) error {
 type arriving struct {
 	max   int64
 	bytes atomic.Int64
+	// first is whether one message, which had begun, goes on beyond the limit, so that there is always
+	// one that gets to its end.
+	first atomic.Bool
 }
 
 // take counts n bytes more, or returns an [*OverloadError].

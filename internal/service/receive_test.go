@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"io"
+	"sync"
 	"testing"
 	"time"
 
@@ -66,5 +67,52 @@ func TestLateRequests(t *testing.T) {
 				t.Errorf("%d bytes are counted still", n)
 			}
 		})
+	}
+}
+
+// pieceSource is a long message that comes as it is asked for; begun is called with its first piece.
+type pieceSource struct {
+	length int
+	begun  func()
+	once   sync.Once
+}
+
+func (p *pieceSource) ReadMessageHeader(header []byte) error {
+	binary.BigEndian.PutUint32(header[1:], uint32(p.length))
+	return nil
+}
+
+func (p *pieceSource) Read(n int) (mem.BufferSlice, error) {
+	p.once.Do(p.begun)
+	return mem.BufferSlice{mem.SliceBuffer(make([]byte, n))}, nil
+}
+
+func (p *pieceSource) WriteStatus(*status.Status) error { return nil }
+
+// TestMessagesThatWaitForEachOther: messages of streams that have taken all the room together, and
+// lack some each, get to their ends one after the other.
+func TestMessagesThatWaitForEachOther(t *testing.T) {
+	const messages, length = 6, 4 * receivePiece
+	s := New(Config{Limits: Limits{RequestBytes: length, InFlightBytes: messages * receivePiece, StreamStall: time.Hour}})
+	var begun, ended sync.WaitGroup
+	begun.Add(messages)
+	for range messages {
+		source := &pieceSource{length: length, begun: func() {
+			begun.Done()
+			begun.Wait()
+		}}
+		r := &receiver{source: source, limits: s.limits, arriving: &s.arriving, waits: t.Context().Done()}
+		ended.Go(func() {
+			data, counted, err := r.receive()
+			if err != nil || counted != length || data.Len() != length {
+				t.Errorf("received %d bytes, %d counted: %v", data.Len(), counted, err)
+			}
+			data.Free()
+			s.arriving.give(counted)
+		})
+	}
+	ended.Wait()
+	if n := s.Arriving(); n != 0 || s.arriving.first.Load() {
+		t.Errorf("%d bytes are counted still, first %v", n, s.arriving.first.Load())
 	}
 }
