@@ -78,7 +78,7 @@ test-examples: valkey ## Build and run the examples in all languages, or in LANG
 
 .PHONY: faults
 faults: valkey ## Run the fault suite at length and print the tally (FAULTS_ARGS='-seed 7 -run kill')
-	$(GO) test $(RACE) -count=1 -timeout 30m ./test/faults -full $(FAULTS_ARGS)
+	$(GO) test $(RACE) -count=1 -tags faults -timeout 30m ./test/faults -full $(FAULTS_ARGS)
 
 .PHONY: faults-glide
 faults-glide: valkey ## Put GLIDE to the same test, and write the comparison into docs/guarantees.md
@@ -88,7 +88,7 @@ faults-glide: valkey ## Put GLIDE to the same test, and write the comparison int
 
 .PHONY: soak
 soak: valkey ## Run faults at random for SOAK, and check that memory, goroutines and connections stay flat
-	$(GO) test $(RACE) -count=1 -timeout 0 -v -run '^TestSoak$$' ./test/faults -soak $(SOAK) $(FAULTS_ARGS)
+	$(GO) test $(RACE) -tags soak -count=1 -timeout 0 -v -run '^TestSoak$$' ./test/faults -soak $(SOAK) $(FAULTS_ARGS)
 
 .PHONY: fuzz
 fuzz: ## Fuzz every fuzz target for FUZZTIME
@@ -116,13 +116,13 @@ bench-build: # Builds the benchmark, and the service that it measures as the ser
 vet: ## Check the formatting and go vet
 	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l bench cmd examples/*.go examples/go gen internal scripts test tools); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w):" >&2; echo "$$unformatted" >&2; exit 1; fi
-	$(GO) vet -tags examples ./...
+	$(GO) vet -tags examples,faults,soak ./...
 	$(GO) vet $(POISON) ./internal/poison
 	$(if $(BENCH),cd bench && $(GO) vet ./...)
 
 .PHONY: lint
 lint: vet ## Check formatting, go vet, staticcheck, known vulnerabilities, the contract, and that generated code is up to date
-	$(TOOL) staticcheck -tags examples ./...
+	$(TOOL) staticcheck -tags examples,faults,soak ./...
 	$(TOOL) staticcheck $(POISON) ./internal/poison
 	$(if $(BENCH),cd bench && $(GO) tool -modfile=../tools/go.mod staticcheck ./...)
 	scripts/vulncheck.sh . $(BENCH)

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
 
 	"github.com/valkeybatch/valkeybatch/internal/auth"
 	"github.com/valkeybatch/valkeybatch/internal/config"
@@ -76,6 +77,15 @@ func (g *gate) enter(ctx context.Context, method string) (context.Context, error
 	}
 	g.refused(ctx, method, unknown)
 	return nil, service.Unauthenticated(unknown)
+}
+
+// known returns a status where it is not known who makes a call. The call is refused, and that logged,
+// when it comes to the gate.
+func (g *gate) known(ctx context.Context) error {
+	if _, err := g.callers.Identify(ctx); err != nil {
+		return status.Error(codes.Unauthenticated, err.Error())
+	}
+	return nil
 }
 
 // name tells who calls, of a call that need not have been let in; empty: nobody who is known.

@@ -102,3 +102,37 @@ func TestAwaitedCalls(t *testing.T) {
 	cancel()
 	receivers.Wait()
 }
+
+// TestUnknownCallersTakeNoRoom: who is not known is told so, and nothing else, before a long request
+// is received; what is refused before it is received is counted as other calls are.
+func TestUnknownCallersTakeNoRoom(t *testing.T) {
+	path, token := authFile(t, "identities:\n  - {name: orders, tokens: [TOKEN]}\n")
+	r := start(t, settings(t, "--auth-file="+path, "--max-request-bytes=1MiB", "--admin-listen=127.0.0.1:0"))
+	conn := dial(t, r.Addrs()[0])
+	client := valkeybatchv1.NewBatchServiceClient(conn)
+	for _, n := range []int{1 << 10, 512 << 10, 3 << 20} {
+		req := batch([]string{"ECHO", strings.Repeat("x", n)})
+		_, err := client.ExecuteBatch(testContext(t), req)
+		if status.Code(err) != codes.Unauthenticated || infoOf(t, err).GetReason() != "UNAUTHENTICATED" {
+			t.Errorf("%d bytes without a token: %v", n, err)
+		}
+		_, err = client.ExecuteBatch(as(t, token), req)
+		if want := map[bool]codes.Code{true: codes.ResourceExhausted}[n > 1<<20]; status.Code(err) != want {
+			t.Errorf("%d bytes with a token: %v", n, err)
+		}
+	}
+	// A request that is never sent whole: its caller is told at once, with nothing counted.
+	ctx, cancel := context.WithCancel(testContext(t))
+	defer cancel()
+	s, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, valkeybatchv1.BatchService_ExecuteBatch_FullMethodName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = s.SendMsg(batch([]string{"ECHO", strings.Repeat("x", 512<<10)}))
+	if err := s.RecvMsg(&valkeybatchv1.ExecuteBatchResponse{}); status.Code(err) != codes.Unauthenticated {
+		t.Errorf("got %v", err)
+	}
+	if got := r.scrape(t).of("grpc_server_handled_total", "grpc_code=ResourceExhausted"); got != 1 {
+		t.Errorf("%v calls are counted that were refused by their length, not 1", got)
+	}
+}

@@ -85,6 +85,7 @@ func New(cfg *config.Config, logger *slog.Logger, options ...Option) (*Server, e
 		backend.files = append(backend.files, g.callers)
 		g.callers.OnChange(func() { backend.users.only(g.callers.Users()) })
 		instruments.identify(g.name)
+		backend.service.AskFirst(g.known)
 	}
 	s := assemble(cfg, logger, listeners, backend, backend.service, secured, g, instruments)
 	s.http.listeners = httpListeners

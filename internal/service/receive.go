@@ -55,6 +55,10 @@ type receiver struct {
 	// waits, if not nil, has a message wait where too many are on their way, instead of being
 	// refused, until it is closed.
 	waits <-chan struct{}
+	// known, if not nil, tells whether it is known who makes the call of this context. No room is
+	// taken for a message before it is.
+	known func(context.Context) error
+	ctx   context.Context
 }
 
 // receive returns the next message, and io.EOF when the caller has sent all. What it counts as
@@ -93,16 +97,32 @@ func (r *receiver) receiveLong(length int64) (data mem.BufferSlice, counted int6
 			data, counted = nil, 0
 		}
 	}()
-	// The status ends the call, and so the wait for its bytes.
-	late := time.AfterFunc(r.limits.StreamStall, func() { _ = r.source.WriteStatus(r.late(min(length, receivePiece)).status()) })
-	defer late.Stop()
+	if r.known != nil {
+		if err := r.known(r.ctx); err != nil {
+			return nil, 0, err
+		}
+	}
+	late := r.lateAfter(min(length, receivePiece))
+	defer func() {
+		if lateErr := late.stop(); err == nil {
+			err = lateErr
+		}
+	}()
+	first := false
+	defer func() {
+		if first {
+			r.arriving.first.Store(false)
+		}
+	}()
 	for got := int64(0); got < length; {
 		n := min(length-got, receivePiece)
-		if err := r.room(n); err != nil {
+		if first {
+			r.arriving.bytes.Add(n)
+		} else if first, err = r.room(n, got > 0); err != nil {
 			return data, counted, err
 		}
 		counted += n
-		late.Reset(r.limits.StreamStall)
+		late.timer.Reset(r.limits.StreamStall)
 		piece, err := r.source.Read(int(n))
 		if err != nil {
 			return data, counted, truncated(err)
@@ -113,22 +133,29 @@ func (r *receiver) receiveLong(length int64) (data mem.BufferSlice, counted int6
 	return data, counted, nil
 }
 
-// room counts n bytes more, waiting for room where that is wanted.
-func (r *receiver) room(n int64) error {
-	err := r.arriving.take(n)
-	if err == nil || r.waits == nil {
-		return err
+// room counts n bytes more, waiting for room where that is wanted. Messages that have begun would
+// wait for each other's for ever: one of them becomes the first, which need not wait.
+func (r *receiver) room(n int64, begun bool) (first bool, err error) {
+	if err := r.arriving.take(n); err == nil || r.waits == nil {
+		return false, err
 	}
 	tick := time.NewTicker(roomTick)
 	defer tick.Stop()
-	for end := time.Now().Add(r.limits.StreamStall * 4 / 5); err != nil && time.Now().Before(end); err = r.arriving.take(n) {
+	for end := time.Now().Add(r.limits.StreamStall * 4 / 5); ; {
+		if begun && r.arriving.first.CompareAndSwap(false, true) {
+			r.arriving.bytes.Add(n)
+			return true, nil
+		}
+		err := r.arriving.take(n)
+		if err == nil || time.Now().After(end) {
+			return false, err
+		}
 		select {
 		case <-tick.C:
 		case <-r.waits:
-			return err
+			return false, err
 		}
 	}
-	return err
 }
 
 // late is the status of a call of whose message so many bytes, or the beginning, do not arrive.
@@ -142,6 +169,35 @@ func (r *receiver) late(n int64) failure {
 			what, r.limits.StreamStall, setBy(SettingStreamStall)),
 		metadata: map[string]string{"limit": "message stall", "allowed": r.limits.StreamStall.String(), "setting": SettingStreamStall},
 	}
+}
+
+// lateness ends a call when its message does not arrive in time.
+type lateness struct {
+	timer  *time.Timer
+	over   atomic.Bool // it has arrived, or was too late
+	status func() *status.Status
+}
+
+// lateAfter ends the call with a status if the next n bytes of a message do not arrive in time, and
+// so the wait for them.
+func (r *receiver) lateAfter(n int64) *lateness {
+	l := &lateness{status: func() *status.Status { return r.late(n).status() }}
+	l.timer = time.AfterFunc(r.limits.StreamStall, func() {
+		if l.over.CompareAndSwap(false, true) {
+			_ = r.source.WriteStatus(l.status())
+		}
+	})
+	return l
+}
+
+// stop takes note that the message has arrived. Its error is what the caller was told if that was
+// too late: what was said not to have been executed must not be, however close it was.
+func (l *lateness) stop() error {
+	l.timer.Stop()
+	if !l.over.CompareAndSwap(false, true) {
+		return l.status().Err()
+	}
+	return nil
 }
 
 // truncated is the error of a message that ended early.
@@ -160,6 +216,9 @@ func truncated(err error) error {
 type arriving struct {
 	max   int64
 	bytes atomic.Int64
+	// first is whether one message, which had begun, goes on beyond the limit, so that there is always
+	// one that gets to its end.
+	first atomic.Bool
 }
 
 // take counts n bytes more, or returns an [*OverloadError].
@@ -183,7 +242,7 @@ func (s *Service) receiver(ctx context.Context) *receiver {
 }
 
 // ReceiveCall implements [Handler].
-func (s *Service) ReceiveCall(ctx context.Context, req *wire.Request, decode func(any) error) error {
+func (s *Service) ReceiveCall(ctx context.Context, req *wire.Request, decode func(any) error) (err error) {
 	open, err := s.awaited.begin()
 	if err != nil {
 		return s.statusError(ctx, nil, err)
@@ -193,10 +252,16 @@ func (s *Service) ReceiveCall(ctx context.Context, req *wire.Request, decode fun
 	if r == nil {
 		return decode(req)
 	}
+	r.known, r.ctx = s.known, ctx // streams are let in before they are received from
 	// One that never sends its request takes a place. While there are plenty that is no matter.
 	if open > s.awaited.max/2 {
-		late := time.AfterFunc(s.limits.StreamStall, func() { _ = r.source.WriteStatus(r.late(0).status()) })
-		defer late.Stop()
+		late := r.lateAfter(0)
+		defer func() {
+			if lateErr := late.stop(); err == nil && lateErr != nil {
+				s.arrived(req)
+				err = lateErr
+			}
+		}()
 	}
 	return s.receiveCall(ctx, r, req)
 }
@@ -215,15 +280,31 @@ func (s *Service) receiveCall(ctx context.Context, r *receiver, req *wire.Reques
 	req.Receive(data)
 	data.Free()
 	req.Arrived = counted
-	// The end of the request is awaited as gRPC does.
-	var header [1]byte
-	err = r.source.ReadMessageHeader(header[:])
-	if errors.Is(err, io.EOF) {
-		return nil
+	if err := r.awaitEnd(counted > 0); err != nil {
+		s.arrived(req)
+		return err
 	}
-	s.arrived(req)
-	if err == nil {
-		err = status.Error(codes.Internal, "the call has several requests, and takes one")
+	return nil
+}
+
+// awaitEnd waits for the end of a call's request, as gRPC does; of one that is counted not for ever.
+func (r *receiver) awaitEnd(counted bool) error {
+	var late *lateness
+	if counted {
+		late = r.lateAfter(0)
+	}
+	var header [1]byte
+	err := r.source.ReadMessageHeader(header[:])
+	if late != nil {
+		if lateErr := late.stop(); lateErr != nil {
+			return lateErr
+		}
+	}
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err == nil:
+		return status.Error(codes.Internal, "the call has several requests, and takes one")
 	}
 	return err
 }

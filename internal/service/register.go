@@ -1,10 +1,13 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"sync"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
 	"github.com/valkeybatch/valkeybatch/internal/stall"
@@ -65,7 +68,7 @@ func (u *unary) executeBatch(srv any, ctx context.Context, decode func(any) erro
 	defer req.Release()
 	h := srv.(Handler)
 	if err := h.ReceiveCall(ctx, req, decode); err != nil {
-		return nil, err
+		return nil, refused(ctx, h, req, interceptor, err)
 	}
 	defer h.EndCall(req)
 	// The interceptor is the server's: the same for all calls.
@@ -80,6 +83,18 @@ func (u *unary) executeBatch(srv any, ctx context.Context, decode func(any) erro
 		resp.Watch(stall.Of(ctx))
 	}
 	return resp, nil
+}
+
+// refused has a call whose request was not received pass the interceptor: it is counted and logged as
+// others are, and callers who are not known are told that alone. Of one that breaks gRPC's own rules
+// operators are told nothing, as where gRPC finds that out.
+func refused(ctx context.Context, h Handler, req *wire.Request, interceptor grpc.UnaryServerInterceptor, why error) error {
+	if interceptor == nil || status.Code(why) == codes.Internal {
+		return why
+	}
+	info := &grpc.UnaryServerInfo{Server: h, FullMethod: valkeybatchv1.BatchService_ExecuteBatch_FullMethodName}
+	_, err := interceptor(ctx, req, info, func(context.Context, any) (any, error) { return nil, why })
+	return cmp.Or(err, why)
 }
 
 // intercepted returns h's ExecuteBatch behind an interceptor, which may be nil.

@@ -57,6 +57,7 @@ type Service struct {
 	deployment func() options.Kind
 	caller     func(context.Context) *auth.Identity // nil: see Config
 	userPool   func(*auth.User) *node.Pool
+	known      func(context.Context) error // nil: see AskFirst
 	timeouts   options.Defaults
 	limits     Limits
 	admission  *Admission
@@ -98,6 +99,10 @@ func New(cfg Config) *Service {
 		draining:   make(chan struct{}),
 	}
 }
+
+// AskFirst has known asked of each call of its own, before room is taken for a long request, whether
+// it is known who makes it; its error is a status. It is called before the service is used.
+func (s *Service) AskFirst(known func(context.Context) error) { s.known = known }
 
 // ExecuteBatch implements [Handler]: the contract's method of that name. Nothing is decoded
 // before the request is within the limits and admitted.

@@ -23,6 +23,9 @@ type conn struct {
 	// urgent says that there is something in inject, or that the reader was woken for it.
 	urgent atomic.Bool
 
+	// wrote counts the writes that ended well.
+	wrote atomic.Int64
+
 	mu       sync.Mutex // guards the fields below
 	inject   []byte     // frames that the reader is to find
 	deadline time.Time  // gRPC's own for reading
@@ -65,6 +68,15 @@ func (c *conn) Read(p []byte) (int, error) {
 		}
 		return n, err
 	}
+}
+
+// Write implements net.Conn. Who is written to takes something.
+func (c *conn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if err == nil {
+		c.wrote.Add(1)
+	}
+	return n, err
 }
 
 // injected moves waiting frames to p, as many as have room.

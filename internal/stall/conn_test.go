@@ -184,6 +184,41 @@ func TestWatch(t *testing.T) {
 	c.watch(&late.Entry, late, 9) // too late for anything
 }
 
+// TestLost: what gRPC has lost ends nothing but its own watch, as long as the connection takes what
+// is written.
+func TestLost(t *testing.T) {
+	c, peer, ended := pair(t, 200*time.Millisecond)
+	go io.Copy(io.Discard, peer)
+	lost := &left{}
+	lost.n.Store(1)
+	c.watch(&lost.Entry, lost, 5)
+	if connection := <-ended; connection {
+		t.Fatal("the connection was ended before the call")
+	}
+	if _, err := c.Write([]byte("the end of the call")); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(time.Minute); lost.conn.Load() != nil; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it is still watched")
+		}
+	}
+	select {
+	case <-ended:
+		t.Error("more was ended than the call")
+	default:
+	}
+	if _, err := c.Write([]byte("x")); err != nil {
+		t.Error(err)
+	}
+	lost.Done()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sending.first != nil || lost.item != nil {
+		t.Error("what was lost is held")
+	}
+}
+
 // TestPlaces: connections beyond the limit are refused, and places are given back once.
 func TestPlaces(t *testing.T) {
 	p := &places{max: 2}

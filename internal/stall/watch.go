@@ -20,6 +20,7 @@ type Entry struct {
 	left       int64
 	since      time.Time // when left was last seen to change
 	ended      bool      // the call was
+	wrote      int64     // writes to the connection when it was
 	prev, next *Entry
 }
 
@@ -86,7 +87,10 @@ func (c *conn) watch(e *Entry, item Item, stream uint32) {
 const looks = 8
 
 // look ends the calls of which nothing was sent for too long, and then, where the connection does
-// not even take that, the connection: whoever else has calls on it is not served either.
+// not even take that, the connection: whoever else has calls on it is not served either. Where it
+// does take something, what is still not given up was lost: gRPC drops, without a word, what it is
+// given to send for a call that the caller cancels at the same moment. Nobody holds that any more
+// but the watch, so that the garbage collector finds it.
 func (c *conn) look() {
 	var told []uint32
 	dead := false
@@ -96,16 +100,22 @@ func (c *conn) look() {
 		c.mu.Unlock()
 		return
 	}
-	for e := c.sending.first; e != nil; e = e.next {
+	wrote := c.wrote.Load()
+	for e, next := c.sending.first, (*Entry)(nil); e != nil; e = next {
+		next = e.next
 		left := e.item.Left()
 		switch {
 		case left != e.left:
 			e.left, e.since = left, now
 		case now.Sub(e.since) < c.options.Patience:
 		case !e.ended:
-			e.ended, e.since = true, now
+			e.ended, e.since, e.wrote = true, now, wrote
 			told = append(told, e.stream)
 			c.reset(e.stream)
+		case wrote != e.wrote:
+			e.conn.Store(nil)
+			c.sending.remove(e)
+			e.item = nil
 		default:
 			dead = true
 		}

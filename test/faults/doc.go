@@ -3,6 +3,7 @@
 // batches, and what came of every command checked afterwards. A test's name begins with the
 // numbers of the scenarios it covers.
 //
-// As ordinary tests they are short. "make faults" runs them at length, all of them, and prints
-// the tally.
+// A few of them are ordinary tests, and short. "make faults" builds all with the tag "faults", runs
+// them at length, and prints the tally; "make soak" builds the soak with the tag "soak". Without its
+// tag a test is not there, rather than skipped.
 package faults

@@ -9,16 +9,15 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/valkeybatch/valkeybatch/internal/faults/check"
 	"github.com/valkeybatch/valkeybatch/internal/faults/run"
 	"github.com/valkeybatch/valkeybatch/internal/faults/service"
 	"github.com/valkeybatch/valkeybatch/internal/faults/subject"
+	"github.com/valkeybatch/valkeybatch/internal/leaktest"
 )
 
 var (
-	full = flag.Bool("full", false, "run every scenario, at length, and print the tally")
+	full = flag.Bool("full", false, "run at length, and print the tally")
 	// length is how long the faults of each scenario go on when it runs at length.
 	length = flag.Duration("length", 10*time.Second, "with -full: how long the faults of each scenario go on")
 
@@ -36,7 +35,7 @@ func TestMain(m *testing.M) {
 	if *seed == 0 {
 		*seed = rand.Uint64N(1_000_000) + 1
 	}
-	goleak.VerifyTestMain(tallying{m})
+	leaktest.Main(tallying{m})
 }
 
 // tallying prints the tally after the tests.
@@ -63,9 +62,6 @@ func limits() check.Limits {
 // endure runs a scenario against the service and fails the test for every violation.
 func endure(t *testing.T, name string, makers ...subject.Maker) {
 	t.Helper()
-	if !*full && !short[name] {
-		t.Skip("this one runs at length only: make faults")
-	}
 	s, ok := run.Scenarios[name]
 	if !ok {
 		t.Fatalf("there is no scenario %q", name)

@@ -1,3 +1,5 @@
+//go:build soak
+
 package faults
 
 import (
@@ -12,14 +14,11 @@ import (
 	"github.com/valkeybatch/valkeybatch/internal/faults/service"
 )
 
-var soak = flag.Duration("soak", 0, "how long TestSoak goes on; 0: it does not run")
+var soak = flag.Duration("soak", 5*time.Minute, "how long TestSoak goes on")
 
 // TestSoak runs faults at random for as long as it is told, and what the process holds stays
 // the same.
 func TestSoak(t *testing.T) {
-	if *soak == 0 {
-		t.Skip("this one runs for as long as one likes: make soak")
-	}
 	o := run.Options{
 		Maker: service.Unary, Seed: *seed, Length: *soak, Hold: time.Second, Calm: time.Second, After: 5 * time.Second,
 		Limits: check.Limits{Grace: 2 * time.Second, Recovery: 2 * time.Second, Healing: 4 * time.Second},

@@ -52,6 +52,39 @@ func TestCancelStorm(t *testing.T) {
 	})
 }
 
+// Calls that are cancelled while a long response is on its way to them end nothing but themselves,
+// though gRPC loses some of the responses: nothing else on their connection ends, however soon calls
+// of which nothing is read are ended.
+func TestCancelledResponses(t *testing.T) {
+	t.Parallel()
+	s, _ := tightProcess(t)
+	var callers sync.WaitGroup
+	for i := range 16 {
+		r := rand.New(rand.NewPCG(4, uint64(i)))
+		callers.Go(func() {
+			for range scaled(800, 4000) {
+				ctx, cancel := context.WithCancel(context.Background())
+				end := time.AfterFunc(time.Duration(r.IntN(8000))*time.Microsecond, cancel)
+				_, _ = s.Client.ExecuteBatch(ctx, pipeline(cmd("GETRANGE", "long", "0", "200000")))
+				end.Stop()
+				cancel()
+			}
+		})
+	}
+	callers.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	// On the same connection, for longer than the connection of calls that are not read may last.
+	if _, err := s.Client.ExecuteBatch(ctx, pipeline(cmd("BLPOP", "nothing", "4"))); err != nil {
+		t.Errorf("a call beside them ended with %v", refusalOf(err))
+	}
+	t.Logf("responses that gRPC lost: %d", strings.Count(s.Logs.String(), "ended a call"))
+	if strings.Contains(s.Logs.String(), "ended a connection") {
+		t.Error("their connection was ended")
+	}
+	awaitRoom(t, s)
+}
+
 // stormy makes a call of any kind and does not care.
 func (d *deployment) stormy(t *testing.T, ctx context.Context, r *rand.Rand) {
 	commands := []*command{cmd("SET", "storm:"+fmt.Sprint(r.IntN(9)), "x"), cmd("ECHO", "y")}
