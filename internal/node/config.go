@@ -41,9 +41,10 @@ type Config struct {
 	BackoffMin, BackoffMax time.Duration
 	// IdleTimeout closes exclusive connections that were not used for that long. Default: 1 min.
 	IdleTimeout time.Duration
-	// Failed reports whether the deployment holds the node at an address to have failed. Who waits
-	// for such a node and hears nothing for a while waits no longer. It must not block. Default: never.
-	Failed func(addr string) bool
+	// Failed reports whether the deployment, asked after that moment, held the node at an address to
+	// have failed. Who waits for such a node and hears nothing for a while waits no longer. It is called
+	// again and again while somebody does, and must not block. Default: never.
+	Failed func(addr string, after time.Time) bool
 	// Overdue is called every now and then while callers wait for a node that says nothing, though
 	// their commands are not such as wait: it may be about to be replaced. It must not block.
 	Overdue func()
@@ -66,7 +67,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.BackoffMax, time.Second)
 	setDefault(&c.IdleTimeout, time.Minute)
 	if c.Failed == nil {
-		c.Failed = func(string) bool { return false }
+		c.Failed = func(string, time.Time) bool { return false }
 	}
 	if c.Overdue == nil {
 		c.Overdue = func() {}

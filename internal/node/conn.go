@@ -39,6 +39,8 @@ type conn struct {
 	out  output
 	// patient is whether its commands may wait, so that silence says nothing.
 	patient bool
+	// suspected is when it was first found overdue, zero while it is not; for Pool.watch alone.
+	suspected time.Time
 
 	mu         sync.Mutex
 	head, tail *Batch

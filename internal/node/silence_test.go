@@ -319,7 +319,15 @@ func TestFailedNodeIsWaitedForNoLonger(t *testing.T) {
 	s := valkeytest.StartServer(t)
 	var failed atomic.Bool
 	var overdue atomic.Int32
-	config := node.Config{Failed: func(string) bool { return failed.Load() }, Overdue: func() { overdue.Add(1) }}
+	config := node.Config{
+		Failed: func(_ string, after time.Time) bool {
+			if time.Since(after) > time.Minute {
+				t.Errorf("asked of what was known at %v", after)
+			}
+			return failed.Load()
+		},
+		Overdue: func() { overdue.Add(1) },
+	}
 	n := newPool(t, config).Get(s.Addr())
 	targets := []node.Target{ordinary, {Class: node.Bulk}, blocking, transaction}
 	for _, target := range targets {

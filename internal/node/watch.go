@@ -30,9 +30,14 @@ func (p *Pool) watch() {
 		overdue := false
 		for _, c := range open {
 			if !c.overdue() {
+				c.suspected = time.Time{}
 				continue
 			}
-			if p.cfg.Failed(c.addr) {
+			if c.suspected.IsZero() {
+				c.suspected = time.Now()
+			}
+			// Not what was known before: the node may be back, and what is waited for take its time.
+			if p.cfg.Failed(c.addr, c.suspected) {
 				c.close(&ConnectionError{Addr: c.addr, Op: OpClose, Err: errFailed})
 				continue
 			}

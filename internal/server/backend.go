@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/valkeybatch/valkeybatch/internal/auth"
 	"github.com/valkeybatch/valkeybatch/internal/certs"
@@ -118,9 +119,15 @@ func (b *backend) connect(cfg *config.Config, logger *slog.Logger, policy *comma
 	nodes.MaxDepth = cfg.Limits.MaxReplyDepth
 	nodes.Logger = logger
 	topology := slotmap.NewMap(source, slotmap.Config{Interval: cfg.Valkey.TopologyRefresh, Logger: logger})
-	nodes.Failed = func(addr string) bool {
-		t := topology.Load()
-		return t != nil && t.Failed(addr)
+	nodes.Failed = func(addr string, after time.Time) bool {
+		if t := topology.Load(); t == nil || !t.Failed(addr) {
+			return false
+		}
+		if topology.Stats().Refreshed.After(after) {
+			return true
+		}
+		topology.Trigger()
+		return false
 	}
 	nodes.Overdue = topology.Trigger
 	pool := node.NewPool(nodes)
