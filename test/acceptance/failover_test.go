@@ -88,6 +88,34 @@ func TestAcceptance113_115_PrimaryHangsAndIsReplaced(t *testing.T) {
 	}
 }
 
+// A primary that had failed and is back may take its time: what is known of it from before is not
+// held against it.
+func TestAcceptance113_133_BackAfterFailing(t *testing.T) {
+	c := valkeytest.StartCluster(t, valkeytest.ClusterOptions{NodeTimeout: 2 * time.Second, Args: []string{"--cluster-require-full-coverage", "no"}})
+	p := c.Primaries()
+	s := serve(t, c.Seeds(), unasked...)
+	key := valkeytest.KeyIn(100, "list")
+	s.want(t, pipeline(cmd("BLPOP", key, "0.01")), "nil")
+	p[0].Kill(t)
+	failed := func() bool { return strings.Contains(p[1].Text(t, "CLUSTER", "NODES"), "master,fail ") }
+	valkeytest.Eventually(t, "the topology says that it has failed", func() error {
+		s.must(t, pipeline(cmd("GET", key))) // which has it looked at
+		if !strings.Contains(s.logs.String(), "failed=["+p[0].Addr()+"]") {
+			return errNotYet
+		}
+		return nil
+	})
+	p[0].Start(t)
+	valkeytest.Eventually(t, "the primary is back", func() error {
+		if failed() {
+			return errNotYet
+		}
+		return nil
+	})
+	time.Sleep(2 * time.Second) // the pause before the next dial is over, so that it says nothing new
+	s.want(t, pipeline(cmd("BLPOP", key, "4")).timed(patience, false, false), "nil")
+}
+
 func TestAcceptance133_134_Restarts(t *testing.T) {
 	srv := valkeytest.StartServer(t)
 	srv.Stop(t)
