@@ -34,7 +34,7 @@ func newGate(cfg *config.Config, logger *slog.Logger) (*gate, error) {
 	}
 	callers, err := auth.Open(cfg.Auth.File, !cfg.Embedded(), logger)
 	if err != nil {
-		return nil, err
+		return nil, &config.SettingError{Key: "auth-file", Err: err}
 	}
 	return &gate{
 		callers:        callers,
