@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/valkeybatch/valkeybatch/internal/faults/history"
@@ -281,8 +282,11 @@ func (c *checker) explains(f *history.Fault, err *subject.Error) bool {
 		return f.Disconnects || f.Hangs // it does not say which node
 	}
 	if connection(err.Code) {
-		// Nobody but the nodes that it was done to can be lost by it.
-		return (f.Disconnects || f.Hangs) && slices.Contains(f.Nodes, err.Node)
+		// Nobody but the nodes that it was done to can be lost by it: this one, or the one that an
+		// earlier try was lost by, when that left a retry elsewhere too little time.
+		return (f.Disconnects || f.Hangs) && slices.ContainsFunc(f.Nodes, func(node string) bool {
+			return node == err.Node || strings.Contains(err.Message, "before: "+node+":")
+		})
 	}
 	return slices.Contains(f.Codes, err.Code)
 }
