@@ -121,7 +121,7 @@ const (
 func (s *service) send(r request) (*valkeybatchv1.ExecuteBatchResponse, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	return s.client.ExecuteBatch(ctx, r.ExecuteBatchRequest)
+	return s.Client.ExecuteBatch(ctx, r.ExecuteBatchRequest)
 }
 
 // must sends a request that has to be answered with results, as many as there are commands,

@@ -100,7 +100,7 @@ func TestAcceptance113_133_BackAfterFailing(t *testing.T) {
 	failed := func() bool { return strings.Contains(p[1].Text(t, "CLUSTER", "NODES"), "master,fail ") }
 	valkeytest.Eventually(t, "the topology says that it has failed", func() error {
 		s.must(t, pipeline(cmd("GET", key))) // which has it looked at
-		if !strings.Contains(s.logs.String(), "failed=["+p[0].Addr()+"]") {
+		if !strings.Contains(s.Logs.String(), "failed=["+p[0].Addr()+"]") {
 			return errNotYet
 		}
 		return nil
@@ -121,14 +121,14 @@ func TestAcceptance133_134_Restarts(t *testing.T) {
 	srv.Stop(t)
 	s := start(t, "--valkey", srv.Addr())
 	// Down from the start: the server serves, says so, and nothing is sent.
-	s.awaitHealth(t, healthpb.HealthCheckResponse_NOT_SERVING)
+	s.AwaitHealth(t, healthpb.HealthCheckResponse_NOT_SERVING)
 	f := s.fail(t, pipeline(cmd("SET", "k", "v")), codes.Unavailable)
 	if !f.retry {
 		t.Error("UNAVAILABLE without RetryInfo")
 	}
 	s.fail(t, atomicBatch(cmd("SET", "k", "v")), codes.Unavailable)
 	srv.Start(t)
-	s.awaitHealth(t, healthpb.HealthCheckResponse_SERVING)
+	s.AwaitHealth(t, healthpb.HealthCheckResponse_SERVING)
 	s.want(t, pipeline(cmd("SET", "k", "v"), cmd("SELECT", "1"), cmd("SET", "k", "in 1")), "OK", "OK", "OK")
 	s.want(t, atomicBatch(cmd("GET", "k")), `"v"`)
 	s.want(t, pipeline(cmd("BLPOP", "list", "0.01")), "nil")
@@ -210,9 +210,9 @@ func TestAcceptance133_134_Restarts(t *testing.T) {
 	if got := render(results[26]); got != alphabet() {
 		t.Errorf("the list is %s", got)
 	}
-	s.awaitHealth(t, healthpb.HealthCheckResponse_SERVING)
+	s.AwaitHealth(t, healthpb.HealthCheckResponse_SERVING)
 	srv.Stop(t)
-	s.awaitHealth(t, healthpb.HealthCheckResponse_NOT_SERVING)
+	s.AwaitHealth(t, healthpb.HealthCheckResponse_NOT_SERVING)
 }
 
 func TestAcceptance134_ClusterDownFromTheStart(t *testing.T) {
@@ -221,22 +221,22 @@ func TestAcceptance134_ClusterDownFromTheStart(t *testing.T) {
 		n.Stop(t)
 	}
 	s := start(t, "--valkey", strings.Join(c.Seeds(), ","))
-	s.awaitHealth(t, healthpb.HealthCheckResponse_NOT_SERVING)
+	s.AwaitHealth(t, healthpb.HealthCheckResponse_NOT_SERVING)
 	s.fail(t, pipeline(cmd("SET", "k", "v")), codes.Unavailable)
 	for _, n := range c.Nodes() {
 		n.Start(t)
 	}
-	s.awaitHealth(t, healthpb.HealthCheckResponse_SERVING)
+	s.AwaitHealth(t, healthpb.HealthCheckResponse_SERVING)
 	s.want(t, pipeline(cmd("MSET", "a", "1", "b", "2", "c", "3"), cmd("MGET", "a", "b", "c")).timed(patience/2, true, false), "OK", `["1" "2" "3"]`)
 	// All gone and back while the server runs.
 	for _, n := range c.Nodes() {
 		n.Kill(t)
 	}
 	s.fail(t, pipeline(cmd("SET", "k", "v")), codes.Unavailable)
-	s.awaitHealth(t, healthpb.HealthCheckResponse_NOT_SERVING)
+	s.AwaitHealth(t, healthpb.HealthCheckResponse_NOT_SERVING)
 	for _, n := range c.Nodes() {
 		n.Start(t)
 	}
-	s.awaitHealth(t, healthpb.HealthCheckResponse_SERVING)
+	s.AwaitHealth(t, healthpb.HealthCheckResponse_SERVING)
 	s.want(t, pipeline(cmd("MGET", "a", "b", "c")).timed(patience/2, true, true), "[nil nil nil]")
 }

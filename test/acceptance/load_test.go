@@ -125,7 +125,7 @@ func TestAcceptance126_CallerCancels(t *testing.T) {
 		defer cancel()
 		ended := make(chan error, 1)
 		go func() {
-			_, err := s.client.ExecuteBatch(ctx, r.ExecuteBatchRequest)
+			_, err := s.Client.ExecuteBatch(ctx, r.ExecuteBatchRequest)
 			ended <- err
 		}()
 		if blocks {
@@ -157,7 +157,7 @@ func TestAcceptance126_CallerCancels(t *testing.T) {
 			other <- err
 		}()
 		ctx, cancel := context.WithTimeout(context.Background(), 150*time.Millisecond)
-		_, err := s.client.ExecuteBatch(ctx, pipeline(cmd("ECHO", "cancelled"), cmd("ECHO", "too")).ExecuteBatchRequest)
+		_, err := s.Client.ExecuteBatch(ctx, pipeline(cmd("ECHO", "cancelled"), cmd("ECHO", "too")).ExecuteBatchRequest)
 		cancel()
 		if err == nil {
 			t.Error("the batch under the pause was answered")
@@ -170,7 +170,7 @@ func TestAcceptance126_CallerCancels(t *testing.T) {
 	for range 3 {
 		hold.Do(t, "CLIENT", "PAUSE", "300", "ALL")
 		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-		_, err := s.client.ExecuteBatch(ctx, atomicBatch(cmd("ECHO", "cancelled")).ExecuteBatchRequest)
+		_, err := s.Client.ExecuteBatch(ctx, atomicBatch(cmd("ECHO", "cancelled")).ExecuteBatchRequest)
 		cancel()
 		if err == nil {
 			t.Error("the transaction under the pause was answered")
