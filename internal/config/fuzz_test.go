@@ -45,7 +45,7 @@ func FuzzEnvironment(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, which uint8, value string) {
 		if strings.ContainsRune(value, 0) {
-			t.Skip("no variable can hold it")
+			return // no variable can hold it
 		}
 		s := settings[int(which)%len(settings)]
 		t.Setenv(s.Env, value)

@@ -76,9 +76,17 @@ func handshakes(ctx context.Context, address string, ended <-chan struct{}) bool
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}}
+	return await(ctx, ended, func() bool {
+		conn, err := dialer.DialContext(ctx, "tcp", address)
+		return err == nil && conn.Close() == nil
+	})
+}
+
+// await asks again and again until something is so, or the server has ended.
+func await(ctx context.Context, ended <-chan struct{}, is func() bool) bool {
 	for ctx.Err() == nil {
-		if conn, err := dialer.DialContext(ctx, "tcp", address); err == nil {
-			return conn.Close() == nil
+		if is() {
+			return true
 		}
 		select {
 		case <-ended:
@@ -100,17 +108,8 @@ func healthy(ctx context.Context, address string, ended <-chan struct{}) bool {
 	}
 	defer conn.Close()
 	client := healthpb.NewHealthClient(conn)
-	for ctx.Err() == nil {
+	return await(ctx, ended, func() bool {
 		resp, err := client.Check(ctx, &healthpb.HealthCheckRequest{})
-		if err == nil && resp.GetStatus() == healthpb.HealthCheckResponse_SERVING {
-			return true
-		}
-		select {
-		case <-ended:
-			return false
-		case <-ctx.Done():
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-	return false
+		return err == nil && resp.GetStatus() == healthpb.HealthCheckResponse_SERVING
+	})
 }

@@ -12,8 +12,6 @@ import (
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
-	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
@@ -121,11 +119,7 @@ func statusOf(fields []hpack.HeaderField) error {
 			if err != nil {
 				return err
 			}
-			st := &rpcstatus.Status{}
-			if err := proto.Unmarshal(encoded, st); err != nil {
-				return err
-			}
-			return status.FromProto(st).Err()
+			return decodeStatus(encoded)
 		}
 	}
 	return nil

@@ -90,6 +90,11 @@ func errorIn(answer *valkeybatchv1.StreamBatchesResponse) error {
 	if err != nil {
 		return err
 	}
+	return decodeStatus(encoded)
+}
+
+// decodeStatus returns an encoded google.rpc.Status as an error.
+func decodeStatus(encoded []byte) error {
 	st := &rpcstatus.Status{}
 	if err := proto.Unmarshal(encoded, st); err != nil {
 		return err

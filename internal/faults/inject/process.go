@@ -30,17 +30,7 @@ var Kill = Fault{Name: "kill -9 of a primary, promotion", Do: func(ctx context.C
 		return err
 	}
 	w.promoted()
-	if err := e.hold(ctx, e.Hold); err != nil {
-		return err
-	}
-	if err := n.Start(ctx); err != nil {
-		return err
-	}
-	if err := e.Settle(ctx); err != nil {
-		return err
-	}
-	w.end()
-	return nil
+	return w.heal(ctx, func() error { return n.Start(ctx) })
 }}
 
 // Stop is SIGSTOP of a primary until its replica has taken its place, and SIGCONT then: for
@@ -64,17 +54,7 @@ var Stop = Fault{Name: "SIGSTOP of a primary, promotion, SIGCONT", Do: func(ctx 
 		return err
 	}
 	w.promoted()
-	if err := e.hold(ctx, e.Hold); err != nil {
-		return err
-	}
-	if err := n.Resume(); err != nil {
-		return err
-	}
-	if err := e.Settle(ctx); err != nil {
-		return err
-	}
-	w.end()
-	return nil
+	return w.heal(ctx, n.Resume)
 }}
 
 // Freeze is SIGSTOP and SIGCONT of a primary, too short for a promotion or without replicas.
@@ -87,17 +67,7 @@ var Freeze = Fault{Name: "SIGSTOP, SIGCONT of a primary", Do: func(ctx context.C
 	if err := n.Pause(); err != nil {
 		return err
 	}
-	if err := e.hold(ctx, e.Hold); err != nil {
-		return err
-	}
-	if err := n.Resume(); err != nil {
-		return err
-	}
-	if err := e.Settle(ctx); err != nil {
-		return err
-	}
-	w.end()
-	return nil
+	return w.heal(ctx, n.Resume)
 }}
 
 // Failover is CLUSTER FAILOVER: nothing is lost by it.
@@ -154,13 +124,20 @@ func restart(ctx context.Context, e *Env, name string, effects history.Effects, 
 	if err := each(nodes, func(n *deploy.Node) error { return n.Kill(ctx) }); err != nil {
 		return err
 	}
-	if err := e.hold(ctx, e.Hold); err != nil {
+	return w.heal(ctx, func() error {
+		return each(nodes, func(n *deploy.Node) error { return n.Start(ctx) })
+	})
+}
+
+// heal lets the fault last, undoes it, and closes it when the deployment is well again.
+func (w *window) heal(ctx context.Context, undo func() error) error {
+	if err := w.e.hold(ctx, w.e.Hold); err != nil {
 		return err
 	}
-	if err := each(nodes, func(n *deploy.Node) error { return n.Start(ctx) }); err != nil {
+	if err := undo(); err != nil {
 		return err
 	}
-	if err := e.Settle(ctx); err != nil {
+	if err := w.e.Settle(ctx); err != nil {
 		return err
 	}
 	w.end()

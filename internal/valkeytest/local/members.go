@@ -2,7 +2,6 @@ package local
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,17 +10,8 @@ import (
 // Layout returns the primaries in the order of their lowest slots, as the first node that
 // answers sees them.
 func (c *Cluster) Layout(ctx context.Context) ([]*Node, error) {
-	var errs []error
-	for _, n := range c.members() {
-		if !n.Running() {
-			continue
-		}
-		v, err := n.view(ctx)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		var owners []*Node
+	var owners []*Node
+	err := c.seen(ctx, func(v view) bool {
 		lowest := map[*Node]uint16{}
 		for id, seen := range v {
 			if owner := c.Node(id); owner != nil && len(seen.slots) > 0 {
@@ -30,9 +20,12 @@ func (c *Cluster) Layout(ctx context.Context) ([]*Node, error) {
 			}
 		}
 		slices.SortFunc(owners, func(a, b *Node) int { return int(lowest[a]) - int(lowest[b]) })
-		return owners, nil
+		return true
+	})
+	if err != nil {
+		return nil, fmt.Errorf("no node answers: %w", err)
 	}
-	return nil, fmt.Errorf("no node answers: %w", errors.Join(errs...))
+	return owners, nil
 }
 
 // ReplicaOf returns a replica of the node that is running and in the node's own eyes well.

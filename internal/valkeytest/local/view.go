@@ -172,6 +172,29 @@ func (n *Node) healthy(ctx context.Context) (view, error) {
 // Owner returns the primary that the running nodes name as the slot's owner, by the first
 // of them that answers.
 func (c *Cluster) Owner(ctx context.Context, slot uint16) (*Node, error) {
+	var owner *Node
+	err := c.seen(ctx, func(v view) bool {
+		for id, seen := range v {
+			if seen.owns(slot) {
+				if owner = c.Node(id); owner != nil {
+					return true
+				}
+			}
+		}
+		return false
+	})
+	if err != nil {
+		return nil, fmt.Errorf("no node knows an owner of slot %d: %w", slot, err)
+	}
+	return owner, nil
+}
+
+// errUnseen is why views that nothing is wrong with do not do.
+var errUnseen = errors.New("it is in no view of a running node")
+
+// seen shows the views of the running nodes, one after the other, until one does; else it
+// returns why none did.
+func (c *Cluster) seen(ctx context.Context, does func(view) bool) error {
 	var errs []error
 	for _, n := range c.members() {
 		if !n.Running() {
@@ -180,17 +203,11 @@ func (c *Cluster) Owner(ctx context.Context, slot uint16) (*Node, error) {
 		v, err := n.view(ctx)
 		if err != nil {
 			errs = append(errs, err)
-			continue
-		}
-		for id, seen := range v {
-			if seen.owns(slot) {
-				if owner := c.Node(id); owner != nil {
-					return owner, nil
-				}
-			}
+		} else if does(v) {
+			return nil
 		}
 	}
-	return nil, fmt.Errorf("no node knows an owner of slot %d: %w", slot, errors.Join(errs...))
+	return errors.Join(append(errs, errUnseen)...)
 }
 
 // SlotOf returns the lowest slot that the node owns as it sees itself.
