@@ -20,12 +20,7 @@ type HTTP struct {
 const AnyOrigin = "*"
 
 func (h *HTTP) check() error {
-	var errs []error
-	for _, address := range h.Listen {
-		if err := checkAddress(address, 0); err != nil {
-			errs = append(errs, wrong("http-listen", "%w", err))
-		}
-	}
+	errs := []error{checkAddresses("http-listen", h.Listen)}
 	for _, origin := range h.AllowOrigin {
 		if err := checkOrigin(origin); err != nil {
 			errs = append(errs, wrong("http-allow-origin", "%w", err))

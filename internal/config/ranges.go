@@ -12,18 +12,19 @@ import (
 // checkRanges checks every setting that has a range. A bound that is itself out of its range
 // binds nothing: its own error says what is wrong.
 func checkRanges(c *Config) error {
+	settings := Settings()
 	values := make(map[string]reflect.Value)
-	for _, s := range Settings() {
+	for _, s := range settings {
 		values[s.Name] = reflect.ValueOf(c).Elem().FieldByIndex(s.index)
 	}
 	failed := make(map[string]error)
-	for _, s := range Settings() {
+	for _, s := range settings {
 		if s.Least != "" {
 			failed[s.Name] = s.check(values)
 		}
 	}
 	var errs []error
-	for _, s := range Settings() {
+	for _, s := range settings {
 		if failed[s.Name] != nil && failed[s.Least] == nil && failed[s.Most] == nil {
 			errs = append(errs, failed[s.Name])
 		}
@@ -53,7 +54,7 @@ func inRange[T cmp.Ordered](s Setting, value T, values map[string]reflect.Value,
 	if err := errors.Join(errLeast, errMost); err != nil {
 		return wrong(s.Name, "%w", err)
 	}
-	if value < least || value > most {
+	if !(value >= least && value <= most) { // so that what is no number is not in range either
 		return wrong(s.Name, "%v is out of range: %s to %s are allowed", value, figure(s.Least, least), figure(s.Most, most))
 	}
 	return nil

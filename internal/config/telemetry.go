@@ -1,7 +1,6 @@
 package config
 
 import (
-	"math"
 	"net/url"
 	"time"
 )
@@ -26,11 +25,6 @@ type Telemetry struct {
 
 // check checks what ranges do not.
 func (t *Telemetry) check() error {
-	for key, share := range map[string]float64{"access-log-sample": t.AccessLogSample, "trace-sample": t.TraceSample} {
-		if math.IsNaN(share) { // is below nothing and above nothing
-			return wrong(key, "%v is out of range: 0 to 1 are allowed", share)
-		}
-	}
 	if t.TraceEndpoint == "" {
 		return nil
 	}

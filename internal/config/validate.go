@@ -38,10 +38,15 @@ func (c *Config) checkListen() error {
 	if len(c.Listen) == 0 {
 		return wrong("listen", "at least one address is needed, such as 127.0.0.1:7400")
 	}
+	return checkAddresses("listen", c.Listen)
+}
+
+// checkAddresses checks addresses to listen on.
+func checkAddresses(key string, addresses []string) error {
 	var errs []error
-	for _, address := range c.Listen {
+	for _, address := range addresses {
 		if err := checkAddress(address, 0); err != nil {
-			errs = append(errs, wrong("listen", "%w", err))
+			errs = append(errs, wrong(key, "%w", err))
 		}
 	}
 	return errors.Join(errs...)
