@@ -71,7 +71,7 @@ func newGRPC(cfg *config.Config, logger *slog.Logger, creds credentials.Transpor
 		// Stop returns when the handlers have: what they use is closed after it.
 		grpc.WaitForHandlers(true),
 		grpc.UnaryInterceptor(chain(calls.counting, calls.batch)),
-		grpc.ChainStreamInterceptor(calls.streams...),
+		grpc.ChainStreamInterceptor(append(calls.counted, calls.stream)...),
 	)
 }
 

@@ -20,10 +20,9 @@ type interceptors struct {
 	counting grpc.UnaryServerInterceptor
 	// batch is what every batch passes, on a call of its own or on a stream, and other unary calls.
 	batch grpc.UnaryServerInterceptor
-	// streams are what every stream passes on the gRPC server, the first outermost, and stream those
-	// over HTTP, which are batches' alone and counted as such.
-	streams []grpc.StreamServerInterceptor
+	// stream is what every stream passes, and counted those of all services on the gRPC server before it.
 	stream  grpc.StreamServerInterceptor
+	counted []grpc.StreamServerInterceptor
 }
 
 func newInterceptors(logger *slog.Logger, g *gate, instruments *instruments) interceptors {
@@ -32,10 +31,8 @@ func newInterceptors(logger *slog.Logger, g *gate, instruments *instruments) int
 	// Of streams, health watches and reflection need nothing but recovery and the gate; each
 	// batch of a StreamBatches passes the interceptors of unary calls.
 	stream := recovery.StreamServerInterceptor(recovery.WithRecoveryHandlerContext(recovered(logger)))
-	streams := append(counted, stream)
 	if g != nil {
 		known = g.unary
-		streams = append(streams, g.stream)
 		recovering := stream
 		stream = func(srv any, s grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 			return recovering(srv, s, info, func(srv any, s grpc.ServerStream) error { return g.stream(srv, s, info, handler) })
@@ -55,8 +52,8 @@ func newInterceptors(logger *slog.Logger, g *gate, instruments *instruments) int
 			// Admission has no place here but is the method's first act after measuring the request:
 			// what a call weighs is known only there.
 		),
-		streams: streams,
 		stream:  stream,
+		counted: counted,
 	}
 }
 
