@@ -14,9 +14,6 @@ import (
 )
 
 const (
-	// overBytes is how much longer than the largest batch a message may be before it is refused
-	// unread. Within it a batch in protobuf is refused with its own figures.
-	overBytes = 1 << 20
 	// piece is how much of a message has the time of [Limits.Stall] to arrive, and how much of an
 	// answer has it to be taken.
 	piece = 256 << 10
@@ -53,7 +50,7 @@ func (b *body) begin(length int64) error {
 	return nil
 }
 
-func (b *body) most() int64 { return b.limits.RequestBytes + overBytes }
+func (b *body) most() int64 { return b.limits.RequestBytes + service.MaxOverBytes }
 
 // Read implements io.Reader. Its errors are connect-go's, with the service's details.
 func (b *body) Read(p []byte) (int, error) {

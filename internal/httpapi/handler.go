@@ -42,7 +42,7 @@ func newHandler(cfg Config) http.Handler {
 		onStream: service.Behind(cfg.Batches, cfg.Batch, pathStreamBatches),
 		limits:   cfg.Limits,
 		// A request within the limits must be taken when it is alone.
-		requests: &budget{max: max(cfg.Limits.InFlightBytes, cfg.Limits.RequestBytes+overBytes)},
+		requests: &budget{max: max(cfg.Limits.InFlightBytes, cfg.Limits.RequestBytes+service.MaxOverBytes)},
 		answers:  &budget{max: cfg.Limits.InFlightReplyBytes},
 	}
 	options := []connect.HandlerOption{

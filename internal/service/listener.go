@@ -1,7 +1,7 @@
 package service
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"time"
 
@@ -20,10 +20,6 @@ func Behind(h Handler, interceptor grpc.UnaryServerInterceptor, method string) E
 // [Handler.ExecuteBatch] would return for err, one of the typed errors of this package and of
 // packages wire and executor.
 func Refusal(err error) error {
-	var stall *StallError
-	if errors.As(err, &stall) {
-		return stall.failure().status().Err()
-	}
 	f, _ := classify(nil, err)
 	return f.status().Err()
 }
@@ -34,6 +30,8 @@ type StallError struct {
 	What string
 	// Allowed is how long it could have taken.
 	Allowed time.Duration
+
+	limit string // what details call the limit; empty: a request's
 }
 
 // Error implements error.
@@ -43,5 +41,5 @@ func (e *StallError) Error() string {
 
 func (e *StallError) failure() failure {
 	return failure{code: codes.ResourceExhausted, reason: ReasonStalled, message: e.Error(),
-		metadata: map[string]string{"limit": "request stall", "allowed": e.Allowed.String(), "setting": SettingStreamStall}}
+		metadata: map[string]string{"limit": cmp.Or(e.limit, "request stall"), "allowed": e.Allowed.String(), "setting": SettingStreamStall}}
 }

@@ -27,6 +27,8 @@ const (
 	// receivePiece is how much of a longer message is asked for at a time. Each piece is counted
 	// before it is asked for, and has its own time to arrive.
 	receivePiece = 4 << 20
+	// headerBytes is the length of what a message begins with: whether it is compressed, and its length.
+	headerBytes = 5
 	// roomTick is how often a message that waits for room looks for it.
 	roomTick = 20 * time.Millisecond
 )
@@ -49,7 +51,9 @@ func sourceOf(ctx context.Context) messageSource {
 // receiver receives the messages of one call.
 type receiver struct {
 	source messageSource
-	limits Limits
+	limits *Limits
+	// header is what is read of a message before its length is known.
+	header [headerBytes]byte
 	// arriving counts the bytes of all messages that are on their way in.
 	arriving *arriving
 	// waits, if not nil, has a message wait where too many are on their way, instead of being
@@ -64,8 +68,8 @@ type receiver struct {
 // receive returns the next message, and io.EOF when the caller has sent all. What it counts as
 // among the bytes that are arriving is the message's until [Service.arrived].
 func (r *receiver) receive() (data mem.BufferSlice, counted int64, err error) {
-	var header [5]byte
-	if err := r.source.ReadMessageHeader(header[:]); errors.Is(err, io.EOF) {
+	header := r.header[:]
+	if err := r.source.ReadMessageHeader(header); errors.Is(err, io.EOF) {
 		return nil, 0, err
 	} else if err != nil {
 		return nil, 0, truncated(err)
@@ -158,17 +162,13 @@ func (r *receiver) room(n int64, begun bool) (first bool, err error) {
 	}
 }
 
-// late is the status of a call of whose message so many bytes, or the beginning, do not arrive.
-func (r *receiver) late(n int64) failure {
+// late is the error of a call of whose message so many bytes, or the beginning, do not arrive.
+func (r *receiver) late(n int64) *StallError {
 	what := "a message"
 	if n > 0 {
 		what = fmt.Sprintf("%d bytes of a message", n)
 	}
-	return failure{code: codes.ResourceExhausted, reason: ReasonStalled,
-		message: fmt.Sprintf("%s did not arrive within %v%s: it was not executed",
-			what, r.limits.StreamStall, setBy(SettingStreamStall)),
-		metadata: map[string]string{"limit": "message stall", "allowed": r.limits.StreamStall.String(), "setting": SettingStreamStall},
-	}
+	return &StallError{What: what, Allowed: r.limits.StreamStall, limit: "message stall"}
 }
 
 // lateness ends a call when its message does not arrive in time.
@@ -181,7 +181,7 @@ type lateness struct {
 // lateAfter ends the call with a status if the next n bytes of a message do not arrive in time, and
 // so the wait for them.
 func (r *receiver) lateAfter(n int64) *lateness {
-	l := &lateness{status: func() *status.Status { return r.late(n).status() }}
+	l := &lateness{status: func() *status.Status { return r.late(n).failure().status() }}
 	l.timer = time.AfterFunc(r.limits.StreamStall, func() {
 		if l.over.CompareAndSwap(false, true) {
 			_ = r.source.WriteStatus(l.status())
@@ -238,7 +238,7 @@ func (s *Service) receiver(ctx context.Context) *receiver {
 	if source == nil {
 		return nil
 	}
-	return &receiver{source: source, limits: s.limits, arriving: &s.arriving}
+	return &receiver{source: source, limits: &s.limits, arriving: &s.arriving}
 }
 
 // ReceiveCall implements [Handler].
@@ -293,8 +293,7 @@ func (r *receiver) awaitEnd(counted bool) error {
 	if counted {
 		late = r.lateAfter(0)
 	}
-	var header [1]byte
-	err := r.source.ReadMessageHeader(header[:])
+	err := r.source.ReadMessageHeader(r.header[:1])
 	if late != nil {
 		if lateErr := late.stop(); lateErr != nil {
 			return lateErr

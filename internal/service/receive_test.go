@@ -56,7 +56,7 @@ func TestLateRequests(t *testing.T) {
 		t.Run(stops, func(t *testing.T) {
 			s := New(Config{Limits: Limits{StreamStall: 20 * time.Millisecond}})
 			source := &lateSource{length: smallMessage + 1, stops: stops, ended: make(chan *status.Status, 1)}
-			r := &receiver{source: source, limits: s.limits, arriving: &s.arriving}
+			r := &receiver{source: source, limits: &s.limits, arriving: &s.arriving}
 			req := wire.GetRequest()
 			defer req.Release()
 			err := s.receiveCall(context.Background(), r, req)
@@ -101,7 +101,7 @@ func TestMessagesThatWaitForEachOther(t *testing.T) {
 			begun.Done()
 			begun.Wait()
 		}}
-		r := &receiver{source: source, limits: s.limits, arriving: &s.arriving, waits: t.Context().Done()}
+		r := &receiver{source: source, limits: &s.limits, arriving: &s.arriving, waits: t.Context().Done()}
 		ended.Go(func() {
 			data, counted, err := r.receive()
 			if err != nil || counted != length || data.Len() != length {

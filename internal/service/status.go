@@ -104,6 +104,8 @@ func classify(batch *wire.Batch, err error) (f failure, known bool) {
 	case *OverloadError:
 		return failure{code: codes.ResourceExhausted, message: e.Error(), reason: ReasonOverloaded,
 			metadata: figures(e.What, e.Setting, e.Actual, e.Allowed), retry: cmp.Or(e.Retry, retryOverload)}, true
+	case *StallError:
+		return e.failure(), true
 	case *executor.OverloadError:
 		return failure{code: codes.ResourceExhausted, reason: ReasonOverloaded, retry: retryOverload,
 			message:  "the server is at its load: " + e.Error() + setBy(SettingBlockingBatches),
@@ -137,7 +139,7 @@ func classify(batch *wire.Batch, err error) (f failure, known bool) {
 func asType(err error) error {
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		switch e.(type) {
-		case *wire.RequestError, *LimitError, *OverloadError, *auth.UnknownError, *auth.LimitError, *deniedError,
+		case *wire.RequestError, *LimitError, *OverloadError, *StallError, *auth.UnknownError, *auth.LimitError, *deniedError,
 			*options.InvalidError, *options.KindError,
 			*executor.InvalidError, *executor.LimitError, *executor.OverloadError, *executor.RaisedError,
 			*executor.DiscardedError, *executor.DeadlineError, *executor.UnavailableError, *executor.PanicError:
