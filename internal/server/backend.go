@@ -44,6 +44,10 @@ type backend struct {
 // newBackend builds the road. Nothing on it waits for the deployment.
 func newBackend(cfg *config.Config, logger *slog.Logger, observer executor.Observer) (*backend, error) {
 	policy, err := command.NewPolicy(cfg.AllowCommand, cfg.DenyCommand)
+	var wrong *command.PolicyError
+	if errors.As(err, &wrong) {
+		return nil, &config.SettingError{Key: wrong.List + "-command", Err: err}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
+	"github.com/valkeybatch/valkeybatch/internal/config"
 	"github.com/valkeybatch/valkeybatch/internal/service"
 	"github.com/valkeybatch/valkeybatch/internal/wire"
 )
@@ -278,6 +279,18 @@ func TestCallsAreLogged(t *testing.T) {
 	for _, absent := range []string{"secret value", "not fit", "grpc.health"} {
 		if strings.Contains(text, absent) {
 			t.Errorf("the log shows %q: %s", absent, text)
+		}
+	}
+}
+
+// TestNewNamesTheSetting: what is found wrong with a setting only when the server is built names it
+// as the check of the settings does.
+func TestNewNamesTheSetting(t *testing.T) {
+	for key, value := range map[string]string{"allow-command": "nosuch", "deny-command": "nosuch", "auth-file": filepath.Join(t.TempDir(), "none")} {
+		_, err := New(settings(t, "--"+key+"="+value), (&log{}).logger())
+		var wrong *config.SettingError
+		if !errors.As(err, &wrong) || wrong.Key != key {
+			t.Errorf("%s=%s: %v", key, value, err)
 		}
 	}
 }
