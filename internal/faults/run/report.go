@@ -29,8 +29,9 @@ type Report struct {
 	// Recovery is the longest after a promotion that all nodes saw that a batch began and failed.
 	Recovery time.Duration
 	Promoted int
-	// Calm and Healthy are latencies of batches while there was no fault, and of those of healthy
-	// shards while there was one elsewhere.
+	// Calm and Healthy are latencies of batches of one slot that wait for nothing: while there was
+	// no fault, and of healthy shards while there was one elsewhere. Batches of several slots are
+	// mostly concerned by a fault, so what is left of them then is unlike what there is otherwise.
 	Calm, Healthy Latency
 }
 
@@ -69,6 +70,9 @@ func newReport(name string, o Options, h *history.History, found *check.Findings
 			}
 		}
 		r.Overdue = max(r.Overdue, b.End-b.Start-b.Timeout)
+		if !simple(b) {
+			continue
+		}
 		switch met, touched := meets(h, b); {
 		case !met:
 			calm = append(calm, b.End-b.Start)
@@ -90,6 +94,16 @@ func newReport(name string, o Options, h *history.History, found *check.Findings
 		}
 	}
 	return r
+}
+
+// simple reports whether a batch is of one slot and waits for nothing.
+func simple(b *history.Batch) bool {
+	for i := range b.Commands {
+		if c := &b.Commands[i]; c.Kind == history.Wait || len(c.Slots) != 1 || c.Slots[0] != b.Commands[0].Slots[0] {
+			return false
+		}
+	}
+	return true
 }
 
 // meets reports whether there was a fault during a batch, and whether one concerned it.

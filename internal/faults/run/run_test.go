@@ -20,8 +20,8 @@ func TestFlat(t *testing.T) {
 		samples []Sample
 		want    string
 	}{
-		"none":        {nil, ""},
-		"two":         {[]Sample{steady, {}}, ""},
+		"none":        {nil, "0 rounds are too few"},
+		"two":         {[]Sample{steady, {}}, "2 rounds are too few"},
 		"steady":      {grown(func(*Sample) {}), ""},
 		"a little":    {grown(func(s *Sample) { s.Heap += 10 << 20; s.Goroutines += 100 }), ""},
 		"heap":        {grown(func(s *Sample) { s.Heap *= 3 }), "the heap grew"},

@@ -113,12 +113,13 @@ func sample(d *deploy.Deployment) Sample {
 	return s
 }
 
-// Flat returns what has grown from the first third of the samples to the last; nil when nothing
-// has. The most of either is compared: connections come and go with the faults.
+// Flat returns what has grown from the first third of the samples to the last, or that they are too
+// few to tell; nil when nothing has grown. The most of either third is compared: connections come
+// and go with the faults.
 func Flat(samples []Sample) error {
 	third := len(samples) / 3
 	if third == 0 {
-		return nil // nothing to compare
+		return fmt.Errorf("%d rounds are too few to tell whether anything grows", len(samples))
 	}
 	first, last := most(samples[:third]), most(samples[len(samples)-third:])
 	var errs []error
