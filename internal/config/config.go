@@ -102,7 +102,8 @@ type Limits struct {
 	// it sends, before the stream or the call is ended. 1 s to 1 h.
 	MaxStreamStall time.Duration `name:"max-stream-stall" env:"VALKEYBATCH_MAX_STREAM_STALL" default:"30s" min:"1s" max:"1h" placeholder:"DURATION" help:"How long a caller may leave an answer unread, or stop within a message, before the stream or the call is ended." group:"Limits"`
 	// MaxStreams is the most streams open at once, on all connections, those that idle included. As
-	// many calls of their own may wait for their request to arrive. 1 to 10,000,000.
+	// many calls of their own may wait for their request to arrive, and as many health watches and
+	// streams of reflection may be open. 1 to 10,000,000.
 	MaxStreams int `name:"max-streams" env:"VALKEYBATCH_MAX_STREAMS" default:"20000" min:"1" max:"10000000" placeholder:"N" help:"Most streams open at once, idle ones included; more are refused." group:"Limits"`
 	// MaxConnections is the most connections of callers; one more is told so (GOAWAY) and closed.
 	// 1 to 1,000,000.

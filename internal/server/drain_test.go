@@ -2,7 +2,10 @@ package server
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,6 +15,7 @@ import (
 
 	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
 	"github.com/valkeybatch/valkeybatch/internal/config"
+	"github.com/valkeybatch/valkeybatch/internal/service"
 	"github.com/valkeybatch/valkeybatch/internal/valkeytest"
 )
 
@@ -52,10 +56,15 @@ func TestDrain(t *testing.T) {
 	if a := <-flying; a.err != nil || len(a.resp.GetResults()[0].GetArrayValue().GetElements()) != 2 {
 		t.Errorf("the batch in flight: %v, %v", a.resp, a.err)
 	}
-	// The watch never ends by itself; the client ends it here.
-	conn.Close()
+	// The watch would never end by itself.
+	if _, err := watch.Recv(); status.Code(err) != codes.Unavailable || infoOf(t, err).GetReason() != service.ReasonDraining {
+		t.Errorf("the watch ends with %v", err)
+	}
 	if err := <-stopped; err != nil {
 		t.Error(err)
+	}
+	if text := r.log.String(); strings.Contains(text, "cutting off") || !strings.Contains(text, "drained") {
+		t.Errorf("the server did not drain in peace: %s", text)
 	}
 }
 
@@ -167,5 +176,53 @@ func TestEndlessScriptEnds(t *testing.T) {
 		}
 	case <-time.After(30 * time.Second):
 		t.Fatal("the server does not end")
+	}
+}
+
+// TestUnaryDrain: of the calls that come while a server shuts down each is carried out and answered,
+// or neither.
+func TestUnaryDrain(t *testing.T) {
+	srv := valkeytest.StartServer(t)
+	r := start(t, settings(t, "--valkey", srv.Addr(), "--drain-delay=200ms"))
+	const callers = 16
+	var calling sync.WaitGroup
+	answered := make([]int, callers)
+	under := make(chan struct{}, callers)
+	ctx := testContext(t)
+	for i := range callers {
+		client := r.client(t)
+		calling.Go(func() {
+			for {
+				got, err := client.ExecuteBatch(ctx, batch([]string{"INCR", fmt.Sprint("n", i)}))
+				if err != nil {
+					if status.Code(err) != codes.Unavailable {
+						t.Errorf("caller %d: %v", i, err)
+					}
+					return
+				}
+				if answered[i]++; got.GetResults()[0].GetIntegerValue() != int64(answered[i]) {
+					t.Errorf("caller %d: the reply %v after %d answers", i, got, answered[i])
+				}
+				if answered[i] == 100 {
+					under <- struct{}{}
+				}
+			}
+		})
+	}
+	for range callers {
+		<-under
+	}
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+	calling.Wait()
+	if strings.Contains(r.log.String(), "cutting off") {
+		t.Error("it was cut off")
+	}
+	for i, want := range answered {
+		executed, _ := srv.MustDo(t, "GET", fmt.Sprint("n", i)).Bytes()
+		if string(executed) != strconv.Itoa(want) {
+			t.Errorf("caller %d: %s were executed and %d answered", i, executed, want)
+		}
 	}
 }

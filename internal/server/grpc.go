@@ -36,10 +36,15 @@ const (
 	// What is received and not taken is bounded by the first: that much for each open call.
 	streamWindow = 1 << 20
 	connWindow   = 4 << 20
+	// headerBytes is the most that the headers of a call may come to, by HTTP/2's count. gRPC's own
+	// choice of 16 MiB is read, and kept for the length of the call, before anybody asks who calls.
+	headerBytes = 64 << 10
+	// handshakeTime is how long a connection may take to begin: TLS and HTTP/2's first frames.
+	handshakeTime = 10 * time.Second
 )
 
 // newGRPC returns a gRPC server without services, whose calls pass the interceptors.
-func newGRPC(cfg *config.Config, logger *slog.Logger, creds credentials.TransportCredentials, calls interceptors) *grpc.Server {
+func newGRPC(cfg *config.Config, logger *slog.Logger, creds credentials.TransportCredentials, calls interceptors, others *otherStreams) *grpc.Server {
 	return grpc.NewServer(
 		// Responses that nobody reads are given up.
 		grpc.Creds(stall.Credentials(creds, stall.Options{
@@ -56,6 +61,8 @@ func newGRPC(cfg *config.Config, logger *slog.Logger, creds credentials.Transpor
 		grpc.InitialWindowSize(streamWindow),
 		grpc.InitialConnWindowSize(connWindow),
 		grpc.MaxRecvMsgSize(int(min(int64(cfg.Limits.MaxRequestBytes)+service.MaxOverBytes, math.MaxInt32))),
+		grpc.MaxHeaderListSize(headerBytes),
+		grpc.ConnectionTimeout(handshakeTime),
 		grpc.MaxConcurrentStreams(uint32(cfg.Limits.MaxInFlightBatches+streamSlack)),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
 			MinTime:             cfg.Connections.KeepaliveMinTime,
@@ -71,7 +78,7 @@ func newGRPC(cfg *config.Config, logger *slog.Logger, creds credentials.Transpor
 		// Stop returns when the handlers have: what they use is closed after it.
 		grpc.WaitForHandlers(true),
 		grpc.UnaryInterceptor(chain(calls.counting, calls.batch)),
-		grpc.ChainStreamInterceptor(append(calls.counted, calls.stream)...),
+		grpc.ChainStreamInterceptor(append(calls.counted, calls.stream, others.intercept)...),
 	)
 }
 

@@ -28,6 +28,7 @@ type Server struct {
 	backend   *backend
 	health    *healthLoop
 	grpc      *grpc.Server
+	others    *otherStreams
 	http      httpServer
 	admin     *admin.Server // nil: there is none
 	telemetry *instruments
@@ -101,12 +102,14 @@ func assemble(cfg *config.Config, logger *slog.Logger, listeners []net.Listener,
 	batches service.Handler, secured security, g *gate, instruments *instruments,
 ) *Server {
 	calls := newInterceptors(logger, g, instruments)
+	others := newOtherStreams(cfg.Limits.MaxStreams)
 	s := &Server{
 		cfg:       cfg,
 		logger:    logger,
 		listeners: listeners,
 		backend:   backend,
-		grpc:      newGRPC(cfg, logger, secured.credentials(logger), calls),
+		grpc:      newGRPC(cfg, logger, secured.credentials(logger), calls, others),
+		others:    others,
 		http:      httpServer{Server: newHTTP(cfg, logger, batches, secured, calls)},
 		telemetry: instruments,
 	}
@@ -179,9 +182,9 @@ func (s *Server) drain() {
 	}
 	// Streams would go on as long as their callers like.
 	s.backend.service.Drain()
+	s.others.drain()
 	// GracefulStop closes the listeners, tells clients to go elsewhere and waits for calls to
-	// end, with no bound of its own: health watches, for one, never end by themselves.
-	// So does Shutdown of the HTTP server.
+	// end, with no bound of its own. So does Shutdown of the HTTP server.
 	timeout, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	done := make(chan struct{})
@@ -209,6 +212,7 @@ func (s *Server) drain() {
 // Close ends everything at once. It may be called more than once.
 func (s *Server) Close() {
 	s.close.Do(func() {
+		s.others.drain()
 		s.grpc.Stop()
 		s.http.Close()
 		// Serve closes the listeners it was given; those it never got are closed here.

@@ -37,6 +37,11 @@ const retryDraining = 100 * time.Millisecond
 // for the server's shutdown and may be called more than once.
 func (s *Service) Drain() { s.drain.Do(func() { close(s.draining) }) }
 
+// Draining is the status of what ends because the server shuts down.
+func Draining(message string) error {
+	return failure{code: codes.Unavailable, reason: ReasonDraining, retry: retryDraining, message: message}.status().Err()
+}
+
 // StreamBatches implements [Handler]: the contract's method of that name.
 func (s *Service) StreamBatches(stream grpc.ServerStream, execute ExecuteFunc) error {
 	if _, err := s.streams.begin(); err != nil {
@@ -91,8 +96,7 @@ func (s *Service) StreamBatches(stream grpc.ServerStream, execute ExecuteFunc) e
 		return Internal()
 	case <-s.draining:
 		b.close()
-		err = failure{code: codes.Unavailable, reason: ReasonDraining, retry: retryDraining,
-			message: "the server is shutting down: batches of this stream that are not answered were not executed"}.status().Err()
+		err = Draining("the server is shutting down: batches of this stream that are not answered were not executed")
 	}
 	waited := make(chan struct{})
 	go func() {

@@ -37,21 +37,35 @@ type wrapped struct {
 
 // ServerHandshake implements credentials.TransportCredentials.
 func (w wrapped) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	c, info, err := w.TransportCredentials.ServerHandshake(raw)
-	if err != nil {
-		return c, info, err
-	}
+	// A connection has its place before its handshake, over which callers may take their time.
 	give, number := w.places.take()
 	if give == nil {
-		w.options.Refused(c.RemoteAddr(), number)
-		w.places.refuse(c, number, w.options.Setting)
-		return nil, nil, ErrTooMany
+		w.options.Refused(raw.RemoteAddr(), number)
+		return nil, nil, w.refuse(raw, number)
+	}
+	c, info, err := w.TransportCredentials.ServerHandshake(raw)
+	if err != nil {
+		give()
+		return c, info, err
 	}
 	out := newConn(c, w.options)
 	out.give = give
 	// gRPC drops a connection without closing it if it can write nothing at its beginning.
 	runtime.AddCleanup(out, func(give func()) { give() }, give)
 	return out, info, nil
+}
+
+// refuse tells a caller, if there are not too many of those as well, behind TLS if there is any.
+func (w wrapped) refuse(raw net.Conn, number int64) error {
+	defer w.places.lingering.Add(-1)
+	if w.places.lingering.Add(1) > maxLingering {
+		return ErrTooMany
+	}
+	_ = raw.SetDeadline(time.Now().Add(lingerTime))
+	if c, _, err := w.TransportCredentials.ServerHandshake(raw); err == nil {
+		w.places.refuse(c, number, w.options.Setting)
+	}
+	return ErrTooMany
 }
 
 // Clone implements credentials.TransportCredentials.

@@ -15,9 +15,9 @@ import (
 var ErrTooMany = errors.New("too many connections")
 
 const (
-	// lingerTime is how long a refused caller has to read why.
+	// lingerTime is how long a refused caller has to shake hands and to read why.
 	lingerTime = time.Second
-	// maxLingering is how many refused callers have it at once.
+	// maxLingering is how many refused callers have it at once. More are told nothing.
 	maxLingering = 256
 )
 
@@ -53,8 +53,5 @@ func (p *places) refuse(c net.Conn, number int64, setting string) {
 		return
 	}
 	// Closing with bytes of the client's unread would take back what it has not read.
-	if p.lingering.Add(1) <= maxLingering {
-		_, _ = io.Copy(io.Discard, c)
-	}
-	p.lingering.Add(-1)
+	_, _ = io.Copy(io.Discard, c)
 }
