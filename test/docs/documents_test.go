@@ -34,6 +34,11 @@ var servers = map[string]map[string]string{
 		"Streams":        "make run",
 		"curl":           "make run",
 	},
+	"docs/http.md": {
+		"JSON":                 "make run",
+		"Errors":               "make run",
+		"Browsers and scripts": "make run",
+	},
 	"docs/configuration.md": {
 		"Configuration": none,
 	},
