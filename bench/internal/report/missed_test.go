@@ -10,6 +10,8 @@ import (
 // headings are the paragraphs on the groups.
 var headings = map[scenario.Group]string{
 	scenario.Large:       "### Client, service and servers share the cores\n",
+	scenario.Small:       "### Ten commands are hardly more than the message they come in\n",
+	scenario.Observed:    "### Metrics and traces\n",
 	scenario.Allocations: "### gRPC allocates for every call\n",
 	scenario.Messages:    "### A message of a stream is still a message\n",
 	scenario.Hop:         "### A reply passes one goroutine more\n",

@@ -83,10 +83,19 @@ func (r *Run) Cell(scenario, subject string, round int) *Cell {
 	return &r.Cells[i]
 }
 
+// Times is how often that was measured which was measured most often: some of it is so more than once
+// in a round, each time as if it were a round of its own.
+func (r *Run) Times() (n int) {
+	for i := range r.Cells {
+		n = max(n, r.Cells[i].Round+1)
+	}
+	return n
+}
+
 // Values returns the figure of every round that has it.
 func (r *Run) Values(scenario, subject string, m Metric) []float64 {
 	var values []float64
-	for round := range r.Rounds {
+	for round := range r.Times() {
 		if c := r.Cell(scenario, subject, round); c != nil {
 			values = append(values, m.Of(c))
 		}

@@ -65,14 +65,17 @@ func (r *runner) rounds(ctx context.Context) (cells []result.Cell, err error) {
 			if err != nil {
 				return cells, err
 			}
-			// Everybody has every place in the order once in a while.
-			for _, who := range rotated(r.subjects(s), round+i) {
-				c := r.cell(ctx, d, task{s, who, round, s.Time(r.config.Time), r.config.Profiles})
-				if err := ctx.Err(); err != nil {
-					return cells, err
+			often := max(s.Often, 1)
+			for n := round * often; n < (round+1)*often; n++ {
+				// Everybody has every place in the order once in a while.
+				for _, who := range rotated(r.subjects(s), n+i) {
+					c := r.cell(ctx, d, task{s, who, n, s.Time(r.config.Time), r.config.Profiles})
+					if err := ctx.Err(); err != nil {
+						return cells, err
+					}
+					r.log(fmt.Sprint(round+1), &c)
+					cells = append(cells, c)
 				}
-				r.log(fmt.Sprint(round+1), &c)
-				cells = append(cells, c)
 			}
 		}
 	}

@@ -33,7 +33,7 @@ type Outcome struct {
 // Judge holds a run to the bar.
 func (b Bar) Judge(run *result.Run) Outcome {
 	var ratios []float64
-	for round := range run.Rounds {
+	for round := range run.Times() {
 		if ratio, ok := b.ratio(run, round); ok {
 			ratios = append(ratios, ratio)
 		}

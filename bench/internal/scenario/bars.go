@@ -21,7 +21,7 @@ func bars() []Bar {
 		add(in(Large, againstGlide("cluster/"+command+"-100", 1.8, 0.6)...)...)
 	}
 	for _, command := range []string{"get", "set"} {
-		add(rate("cluster/"+command+"-10", "streams", "glide", 1.0))
+		add(in(Small, rate("cluster/"+command+"-10", "streams", "glide", 1.0))...)
 	}
 	for _, command := range []string{"get", "set"} {
 		add(in(Large, againstGlide("standalone/"+command+"-1000", 2.0, 0.5)...)...)
@@ -39,9 +39,9 @@ func bars() []Bar {
 			Over: term(name, "unary", result.ServiceAllocs), Limit: 0.05,
 		})
 	}
-	for _, name := range []string{"cluster/get-1000", "cluster/set-1000"} {
+	for _, name := range []string{"observed/get-1000", "observed/set-1000"} {
 		for _, subject := range observed {
-			add(rate(name, subject, "unary", 0.95))
+			add(in(Observed, rate(name, subject, "unary", 0.95))...)
 		}
 	}
 	const one, many = "one/1-caller", "one/64-callers"

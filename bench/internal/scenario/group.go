@@ -7,6 +7,8 @@ type Group string
 // The groups.
 const (
 	Large       Group = "large"       // rate and CPU of many commands, against other clients
+	Small       Group = "small"       // few commands on streams, against another client
+	Observed    Group = "observed"    // metrics and traces, against neither
 	Allocations Group = "allocations" // heap objects of a unary call
 	Hop         Group = "hop"         // the latency of one command alone
 	Messages    Group = "messages"    // single commands on a stream
@@ -15,7 +17,7 @@ const (
 )
 
 // Groups are all.
-var Groups = []Group{Large, Allocations, Hop, Messages, Tail, Growth}
+var Groups = []Group{Large, Small, Observed, Allocations, Hop, Messages, Tail, Growth}
 
 // in puts bars into a group.
 func in(g Group, bars ...Bar) []Bar {

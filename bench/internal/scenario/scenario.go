@@ -18,6 +18,7 @@ type Scenario struct {
 	Spec     workload.Spec
 	Callers  int
 	Longer   float64 // how much longer than others it is measured; 0 is 1
+	Often    int     // how often it is measured in every round, all subjects in turn; 0 is 1
 	Subjects []string
 	Smoke    bool // part of the smoke test
 }
