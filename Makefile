@@ -70,7 +70,7 @@ race: valkey node ## Run all tests with the race detector
 
 .PHONY: isolation
 isolation: valkey ## Test at length that nothing a caller can do hurts another
-	ISOLATION=full $(GO) test $(RACE) -v -count=1 -timeout $(TIMEOUT) ./test/isolation
+	ISOLATION=full $(GO) test $(RACE) $(POISON) -v -count=1 -timeout $(TIMEOUT) ./test/isolation
 
 .PHONY: test-examples
 test-examples: valkey ## Build and run the examples in all languages, or in LANGS, against a cluster
@@ -78,7 +78,7 @@ test-examples: valkey ## Build and run the examples in all languages, or in LANG
 
 .PHONY: faults
 faults: valkey ## Run the fault suite at length and print the tally (FAULTS_ARGS='-seed 7 -run kill')
-	$(GO) test $(RACE) -count=1 -tags faults -timeout 30m ./test/faults -full $(FAULTS_ARGS)
+	$(GO) test $(RACE) -count=1 -tags faults,poison -timeout 30m ./test/faults -full $(FAULTS_ARGS)
 
 .PHONY: faults-glide
 faults-glide: valkey ## Put GLIDE to the same test, and write the comparison into docs/guarantees.md
@@ -88,7 +88,7 @@ faults-glide: valkey ## Put GLIDE to the same test, and write the comparison int
 
 .PHONY: soak
 soak: valkey ## Run faults at random for SOAK, and check that memory, goroutines and connections stay flat
-	$(GO) test $(RACE) -tags soak -count=1 -timeout 0 -v -run '^TestSoak$$' ./test/faults -soak $(SOAK) $(FAULTS_ARGS)
+	$(GO) test $(RACE) -tags soak,poison -count=1 -timeout 0 -v -run '^TestSoak$$' ./test/faults -soak $(SOAK) $(FAULTS_ARGS)
 
 .PHONY: fuzz
 fuzz: ## Fuzz every fuzz target for FUZZTIME
