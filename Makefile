@@ -78,7 +78,7 @@ test-examples: valkey ## Build and run the examples in all languages, or in LANG
 
 .PHONY: faults
 faults: valkey ## Run the fault suite at length and print the tally (FAULTS_ARGS='-seed 7 -run kill')
-	$(GO) test $(RACE) -count=1 -tags faults,poison -timeout 30m ./test/faults -full $(FAULTS_ARGS)
+	$(GO) test $(RACE) -v -count=1 -tags faults,poison -timeout 30m ./test/faults -full $(FAULTS_ARGS)
 
 .PHONY: faults-glide
 faults-glide: valkey ## Put GLIDE to the same test, and write the comparison into docs/guarantees.md
