@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/peer"
 
 	"github.com/valkeybatch/valkeybatch/internal/certs/certstest"
+	"github.com/valkeybatch/valkeybatch/internal/command"
 )
 
 // open opens a file of identities with this text.
@@ -139,6 +140,17 @@ func TestBadFiles(t *testing.T) {
 		"no batches":                     {"identities:\n  - {name: a, tokens: [" + line + "], max-in-flight-batches: 0}", []string{"max-in-flight-batches", "0 is out of range"}},
 		"few bytes":                      {"identities:\n  - {name: a, tokens: [" + line + "], max-in-flight-bytes: 1}", []string{"max-in-flight-bytes", "1KiB to 1TiB"}},
 		"not a size":                     {"identities:\n  - {name: a, tokens: [" + line + "], max-in-flight-bytes: many}", []string{"many"}},
+		"no commands":                    {"identities:\n  - name: a\n    tokens: [" + line + "]\n    allow-command:\n", []string{"line 4", "allow-command", "a value is missing"}},
+		"null commands":                  {"identities:\n  - {name: a, tokens: [" + line + "], deny-command: null}", []string{"deny-command", "a value is missing"}},
+		"null in a list":                 {"identities:\n  - {name: a, tokens: [" + line + "], allow-command: [~]}", []string{"allow-command", "a value is missing"}},
+		"no keys":                        {"identities:\n  - name: a\n    keys:\n    tokens: [" + line + "]\n", []string{"line 3", "keys", "a value is missing"}},
+		"a null key":                     {"identities:\n  - {name: a, tokens: [" + line + "], keys: [~]}", []string{"keys", "a value is missing"}},
+		"null keys by an alias":          {"identities:\n  - {name: &x null, tokens: [" + line + "], keys: *x}", []string{"a value is missing"}},
+		"null keys merged":               {"identities:\n  - {name: a, tokens: [" + line + "], <<: {keys: ~}}", []string{"keys", "a value is missing"}},
+		"null batches":                   {"identities:\n  - {name: a, tokens: [" + line + "], max-in-flight-batches: }", []string{"max-in-flight-batches", "a value is missing"}},
+		"null bytes":                     {"identities:\n  - {name: a, tokens: [" + line + "], max-in-flight-bytes: ~}", []string{"max-in-flight-bytes", "a value is missing"}},
+		"null rate":                      {"identities:\n  - {name: a, tokens: [" + line + "], max-batches-per-second: null}", []string{"max-batches-per-second", "a value is missing"}},
+		"null user":                      {"identities:\n  - {name: a, tokens: [" + line + "], valkey-username: , valkey-password-file: }", []string{"valkey-username", "a value is missing"}},
 		"negative rate":                  {"identities:\n  - {name: a, tokens: [" + line + "], max-batches-per-second: -1}", []string{"max-batches-per-second", "-1"}},
 	} {
 		_, path, err := open(t, test.text)
@@ -153,6 +165,50 @@ func TestBadFiles(t *testing.T) {
 		}
 		if strings.Contains(err.Error(), "verysecret") {
 			t.Errorf("%s: a token is in %q", name, err)
+		}
+	}
+}
+
+// TestEmptyLists checks that a list that is there closes what it is about, though it be empty, and
+// that a file in which a value got lost changes nothing.
+func TestEmptyLists(t *testing.T) {
+	token, line := NewToken()
+	start := "identities:\n  - name: a\n    tokens: [" + line + "]\n"
+	c, path := mustOpen(t, start)
+	refuses := func(words ...string) bool {
+		t.Helper()
+		who, err := c.Identify(withToken("Bearer " + token))
+		if err != nil {
+			t.Fatal(err)
+		}
+		args := make([][]byte, len(words))
+		for i, word := range words {
+			args[i] = []byte(word)
+		}
+		info, ok := command.Builtin().Lookup(args)
+		if !ok {
+			t.Fatalf("%q is not known", words)
+		}
+		return who.Access.Refuses(info, args) != nil
+	}
+	for _, test := range []struct {
+		text              string
+		get, ping, change bool
+	}{
+		{"", false, false, false},
+		{"    keys: []\n", true, false, true},
+		{"    keys:\n", true, false, false}, // as before
+		{"    allow-command: []\n", true, true, true},
+		{"    allow-command:\n", true, true, false},
+		{"    allow-command: [ping]\n    deny-command: []\n", true, false, true},
+		{"    deny-command: []\n", false, false, true},
+	} {
+		rewrite(t, path, start+test.text)
+		if changed := c.Check(); changed != test.change {
+			t.Errorf("%q: taken over %v, want %v", test.text, changed, test.change)
+		}
+		if get, ping := refuses("GET", "a"), refuses("PING"); get != test.get || ping != test.ping {
+			t.Errorf("%q: GET is refused %v, PING %v, want %v and %v", test.text, get, ping, test.get, test.ping)
 		}
 	}
 }

@@ -28,10 +28,11 @@ type entry struct {
 	Name         string   `yaml:"name"`
 	Tokens       []string `yaml:"tokens"`
 	Certificates []string `yaml:"certificates"`
-	// Allow, Deny and Keys are read by command.NewAccess. No keys at all are any keys; an empty list is none.
-	Allow []string  `yaml:"allow-command"`
-	Deny  []string  `yaml:"deny-command"`
-	Keys  *[]string `yaml:"keys"`
+	// Allow, Deny and Keys are read by command.NewAccess: a list without entries is another thing
+	// than no list.
+	Allow []string `yaml:"allow-command"`
+	Deny  []string `yaml:"deny-command"`
+	Keys  []string `yaml:"keys"`
 	// Username and PasswordFile are the Valkey user that its batches run as; empty: the server's own.
 	Username     string `yaml:"valkey-username"`
 	PasswordFile string `yaml:"valkey-password-file"`
@@ -104,6 +105,13 @@ func (c *Callers) parse(path string, data []byte) (*registry, error) {
 	if err := decoder.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
 		return nil, &FileError{Path: path, Err: withoutValues(err)}
 	}
+	var all yaml.Node
+	if err := yaml.Unmarshal(data, &all); err != nil {
+		return nil, &FileError{Path: path, Err: withoutValues(err)}
+	}
+	if line, key := withoutValue(&all, ""); line > 0 && key != "" {
+		return nil, &FileError{Path: path, Err: fmt.Errorf("line %d: %s: a value is missing: leave out what is not to be set; an empty list is []", line, key)}
+	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return nil, &FileError{Path: path, Err: errors.New("more than one document")}
 	}
@@ -136,6 +144,32 @@ func (c *Callers) parse(path string, data []byte) (*registry, error) {
 	return r, nil
 }
 
+// withoutValue finds the first key that null, or nothing, follows, or that has a list with such an
+// element; line is 0 where there is none. It would be taken for one that is left out, and so let
+// a caller do what it was to forbid.
+func withoutValue(n *yaml.Node, under string) (line int, key string) {
+	for i, child := range n.Content {
+		key := under
+		if n.Kind == yaml.MappingNode {
+			if i%2 == 0 {
+				continue
+			}
+			key = n.Content[i-1].Value
+		}
+		value := child
+		if value.Kind == yaml.AliasNode {
+			value = value.Alias
+		}
+		if value.ShortTag() == "!!null" {
+			return child.Line, key
+		}
+		if line, key := withoutValue(child, key); line > 0 {
+			return line, key
+		}
+	}
+	return 0, ""
+}
+
 // quoted is how the parser of YAML quotes a value of the file.
 var quoted = regexp.MustCompile("`[^`]*`")
 
@@ -150,11 +184,7 @@ func (c *Callers) add(r *registry, e *entry, quotas map[string]*quota) (limits, 
 	if !validName(e.Name) {
 		return limits{}, fmt.Errorf("name: 1 to %d printable characters without spaces are needed", maxName)
 	}
-	var keys []string
-	if e.Keys != nil {
-		keys = *e.Keys
-	}
-	access, err := command.NewAccess(e.Allow, e.Deny, keys, e.Keys != nil)
+	access, err := command.NewAccess(e.Allow, e.Deny, e.Keys)
 	if err != nil {
 		return limits{}, err
 	}

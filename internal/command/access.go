@@ -45,17 +45,19 @@ type Refusal struct {
 const maxDecided = 4096
 
 // NewAccess makes an Access of two lists of entries, which are read as [NewPolicy] does, and of
-// key patterns. With entries in the allow list, what no entry fits is refused; without, what no
-// entry denies is allowed. The patterns are globs like Valkey's; "%R~" before one allows only to
-// read such keys, "%W~" only to write them, and "%RW~" or "~", which may be left out, both. With
-// limited, keys that match none are refused, and so are commands that reach keys which they do
-// not name, unless the allow list has them by name: "@read" means GET to its author, not KEYS. An error is a [*PolicyError].
-func NewAccess(allow, deny, keys []string, limited bool) (*Access, error) {
+// key patterns. Without an allow list, which is nil, what no entry denies is allowed; with one,
+// though it be empty, what no entry fits is refused. The patterns are globs like Valkey's; "%R~"
+// before one allows only to read such keys, "%W~" only to write them, and "%RW~" or "~", which may
+// be left out, both. Without patterns, which are nil, any key is allowed; with them, though there
+// be none, keys that match none are refused, and so are commands that may reach keys which they
+// do not name, unless the allow list has them by name: "@read" means GET to its author, not KEYS.
+// An error is a [*PolicyError].
+func NewAccess(allow, deny, keys []string) (*Access, error) {
 	policy, err := NewPolicy(allow, deny)
 	if err != nil {
 		return nil, err
 	}
-	a := &Access{policy: policy, closed: len(allow) > 0, limited: limited}
+	a := &Access{policy: policy, closed: allow != nil, limited: keys != nil}
 	for _, text := range keys {
 		pattern, reason := parseKeyPattern(text)
 		if reason != "" {

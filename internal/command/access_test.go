@@ -6,6 +6,17 @@ import (
 	"testing"
 )
 
+// list takes the words of a list apart; without words there is none, and "none" is one without entries.
+func list(text string) []string {
+	switch text {
+	case "":
+		return nil
+	case "none":
+		return []string{}
+	}
+	return strings.Fields(text)
+}
+
 // call takes a call's words apart.
 func call(text string) [][]byte {
 	var args [][]byte
@@ -37,6 +48,9 @@ func TestAccess(t *testing.T) {
 		{"get", "all", nil, "SET a b", "deny all"},
 		{"object", "object|freq", nil, "OBJECT FREQ a", "deny object freq"},
 		{"object", "object|freq", nil, "OBJECT ENCODING a", ""},
+		{"none", "", nil, "GET a", "allow"},
+		{"none", "", nil, "PING", "allow"},
+		{"", "none", nil, "GET a", ""},
 		// Keys.
 		{"", "", orders, "GET orders:1", ""},
 		{"", "", orders, "GET others:1", "keys"},
@@ -82,11 +96,32 @@ func TestAccess(t *testing.T) {
 		{"eval", "", orders, "EVAL x 1 orders:1", ""},
 		{"@scripting", "", orders, "EVAL x 1 others:1", "keys"},
 		{"", "", orders, "SLOWLOG GET", "keys"},
+		{"@read", "", orders, "CLUSTERSCAN 0", "keys"},
+		{"clusterscan", "", orders, "CLUSTERSCAN 0", ""},
+		{"all", "", orders, "CLUSTER FLUSHSLOT 1", "keys"},
+		{"cluster|flushslot", "", orders, "CLUSTER FLUSHSLOT 1", ""},
+		{"", "", orders, "CLUSTER GETKEYSINSLOT 1 2", "keys"},
+		{"cluster", "", orders, "CLUSTER GETKEYSINSLOT 1 2", ""},
+		{"@write", "", orders, "FUNCTION LOAD x", "keys"},
+		{"@write", "", orders, "FUNCTION DELETE x", "keys"},
+		{"@write", "", orders, "FUNCTION FLUSH", "keys"},
+		{"@write", "", orders, "FUNCTION RESTORE x", "keys"},
+		{"function", "", orders, "FUNCTION LOAD x", ""},
+		{"function|delete", "", orders, "FUNCTION DELETE x", ""},
+		{"@scripting", "", orders, "SCRIPT LOAD x", "keys"},
+		{"@scripting", "", orders, "SCRIPT FLUSH", "keys"},
+		{"script", "", orders, "SCRIPT FLUSH", ""},
+		{"all", "", orders, "CONFIG GET *", "keys"},
+		{"config|get", "", orders, "CONFIG GET *", ""},
+		{"all", "", orders, "ACL LIST", "keys"},
+		{"all", "", orders, "ACL LOG", "keys"},
+		{"all", "", orders, "CONFIG HELP", ""},
+		{"all", "", orders, "CONFIG", ""},
 		// No pattern at all: no keys.
 		{"", "", []string{}, "GET a", "keys"},
 		{"", "", []string{}, "PING", ""},
 	} {
-		a, err := NewAccess(strings.Fields(test.allow), strings.Fields(test.deny), test.keys, test.keys != nil)
+		a, err := NewAccess(list(test.allow), list(test.deny), test.keys)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,7 +157,7 @@ func TestAccessBadEntries(t *testing.T) {
 		{"nosuch", "", "", "allow"}, {"", "@nosuch", "", "deny"}, {"multi", "", "", "allow"},
 		{"", "", "%R", "keys"}, {"", "", "%X~a", "keys"}, {"", "", "~", "keys"}, {"", "", "%RW~", "keys"},
 	} {
-		_, err := NewAccess(strings.Fields(test.allow), strings.Fields(test.deny), strings.Fields(test.keys), true)
+		_, err := NewAccess(list(test.allow), list(test.deny), list(test.keys))
 		var bad *PolicyError
 		if !errors.As(err, &bad) || bad.List != test.list {
 			t.Errorf("%+v: %v", test, err)
@@ -131,7 +166,7 @@ func TestAccessBadEntries(t *testing.T) {
 }
 
 func BenchmarkAccess(b *testing.B) {
-	a, err := NewAccess([]string{"@read", "@write"}, []string{"@dangerous"}, []string{"orders:*", "%R~shared:*"}, true)
+	a, err := NewAccess([]string{"@read", "@write"}, []string{"@dangerous"}, []string{"orders:*", "%R~shared:*"})
 	if err != nil {
 		b.Fatal(err)
 	}

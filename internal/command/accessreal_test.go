@@ -62,7 +62,7 @@ func TestAccessAsTheServer(t *testing.T) {
 	table := Builtin().With(infosOf(rows))
 	checked := 0
 	for i, keys := range patterns {
-		a, err := NewAccess(nil, nil, keys, true)
+		a, err := NewAccess(nil, nil, keys)
 		if err != nil {
 			t.Fatal(err)
 		}

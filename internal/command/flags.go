@@ -7,7 +7,8 @@ type Flags uint32
 type Flag = Flags
 
 // The flags of COMMAND's reply that matter to anyone here. NoMulti commands are refused
-// inside MULTI by the server; NoMandatoryKeys commands may come without any key (EVAL ... 0).
+// inside MULTI by the server; NoMandatoryKeys commands may come without any key (EVAL ... 0);
+// TouchesArbitraryKeys ones reach keys that they do not name (CLUSTERSCAN).
 const (
 	Write Flag = 1 << iota
 	ReadOnly
@@ -26,6 +27,7 @@ const (
 	AllowBusy
 	MovableKeys
 	NoMandatoryKeys
+	TouchesArbitraryKeys
 )
 
 var flagNames = map[string]Flag{
@@ -46,4 +48,6 @@ var flagNames = map[string]Flag{
 	"allow_busy":        AllowBusy,
 	"movablekeys":       MovableKeys,
 	"no_mandatory_keys": NoMandatoryKeys,
+
+	"touches_arbitrary_keys": TouchesArbitraryKeys,
 }

@@ -93,28 +93,6 @@ func useOfSet(args [][]byte) KeyUse {
 	return WritesKey
 }
 
-// beyondKeys are commands that reach keys which they do not name: that list them, empty a
-// database, or show the arguments of others' commands.
-var beyondKeys = map[string]bool{
-	"keys": true, "scan": true, "randomkey": true, "cluster getkeysinslot": true,
-	"flushall": true, "flushdb": true, "swapdb": true,
-	"slowlog get": true, "commandlog get": true,
-}
-
-// reachesBeyond reports whether a command may reach keys that its calls do not name: besides
-// beyondKeys, what runs a caller's code, modules' commands whose keys the module does not tell
-// (searches among them, which name an index), and those whose keys nothing here can find.
-func (c *Info) reachesBeyond() bool {
-	switch {
-	case beyondKeys[c.Name], c.scripted, c.unknownKeys:
-		return true
-	case c.Has(Module):
-		return len(c.specs) == 0 || len(c.Name) > 3 && c.Name[:3] == "ft."
-	default:
-		return false
-	}
-}
-
 // sortsByOthers reports whether a call of SORT reads keys that its patterns make of elements.
 func (c *Info) sortsByOthers(args [][]byte) bool {
 	if c.Name != "sort" && c.Name != "sort_ro" {
