@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/valkeybatch/valkeybatch/internal/auth"
+	"github.com/valkeybatch/valkeybatch/internal/service"
 	"github.com/valkeybatch/valkeybatch/internal/wire"
 )
 
@@ -73,15 +74,20 @@ func identityField(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle
 	return handler(ctx, req)
 }
 
-// errorField is the field under which the logging interceptor gives a call's error.
-const errorField = "grpc.error"
+// errorField is the field under which the logging interceptor gives a call's error, and reasonKey
+// the one of reasonField.
+const (
+	errorField = "grpc.error"
+	reasonKey  = "reason"
+)
 
-// logTo adapts slog to the logging interceptor. At debug stand the errors that are the
-// callers' own; their texts may quote arguments, which no log line shows, so that only their
-// reason is logged.
+// logTo adapts slog to the logging interceptor. Of errors whose texts may quote arguments, which
+// no log line shows, only the reason is logged: of those that are the callers' own, which stand at
+// debug, and of those in which Valkey's words are passed on, which a script can choose, and with
+// them the level.
 func logTo(logger *slog.Logger) logging.Logger {
 	return logging.LoggerFunc(func(ctx context.Context, level logging.Level, message string, fields ...any) {
-		if level <= logging.LevelDebug {
+		if level <= logging.LevelDebug || quotesValkey(fields) {
 			for i := 0; i+1 < len(fields); i += 2 {
 				if fields[i] == errorField {
 					fields = append(fields[:i:i], fields[i+2:]...)
@@ -91,6 +97,16 @@ func logTo(logger *slog.Logger) logging.Logger {
 		}
 		logger.Log(ctx, slog.Level(level), message, fields...)
 	})
+}
+
+// quotesValkey reports whether a failed call's fields say that its error is one of Valkey's.
+func quotesValkey(fields []any) bool {
+	for i := 0; i+1 < len(fields); i += 2 {
+		if fields[i] == reasonKey {
+			return fields[i+1] == service.ReasonCommandFailed || fields[i+1] == service.ReasonTransaction
+		}
+	}
+	return false
 }
 
 // batchFields adds to the log line of a batch what it was, when there will be a line for
@@ -121,7 +137,7 @@ func reasonField(err error) logging.Fields {
 	st, _ := status.FromError(err)
 	for _, detail := range st.Details() {
 		if info, ok := detail.(*errdetails.ErrorInfo); ok {
-			return logging.Fields{"reason", info.GetReason()}
+			return logging.Fields{reasonKey, info.GetReason()}
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
+	"github.com/valkeybatch/valkeybatch/internal/auth"
 	"github.com/valkeybatch/valkeybatch/internal/certs/certstest"
 	"github.com/valkeybatch/valkeybatch/internal/valkeytest"
 )
@@ -43,9 +45,17 @@ func TestNothingLeaks(t *testing.T) {
     tokens: [TOKEN]
     deny-command: [append]
     keys: ["ok*"]
+  - name: scripts
+    tokens: [SCRIPTS]
   - name: free
     certificates: ["dns:free"]
 `)
+	scripts, line := auth.NewToken()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(path, strings.Replace(string(text), "SCRIPTS", line, 1))
 	r := start(t, settings(t, "--valkey="+valkey.Addr(), "--valkey-username=app", "--valkey-password-file="+password,
 		"--auth-file="+path, "--reload-interval=10ms", "--max-commands=3", "--max-reply-bytes=1KiB", "--max-arguments=20"))
 	client := r.client(t)
@@ -89,6 +99,10 @@ func TestNothingLeaks(t *testing.T) {
 	run(known, append([]string{"DEL"}, strings.Split(strings.Repeat(ok+" ", 30), " ")...))   // too many arguments
 	run(known, []string{"SET", ok, strings.Repeat(mark, 300)}, []string{"GET", ok})          // too long a reply
 	run(known, []string{"XREADGROUP", "GROUP", mark, mark, "STREAMS", ok, mark})             // no group
+	// Errors whose words the caller chooses, and with them what becomes of the batch.
+	for _, code := range []string{"OOM", "CLUSTERDOWN", "LOADING", "TRYAGAIN", "READONLY", "BUSY", "ERR", "NOSCRIPT", "CONNECTION", "TIMEOUT", "REPLY", "MOVED 1"} {
+		run("Bearer "+scripts, []string{"EVAL", "return redis.error_reply('" + code + " '..ARGV[1])", "0", mark})
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	answer, err := client.ExecuteBatch(metadata.AppendToOutgoingContext(ctx, "authorization", known), batch([]string{"BLPOP", ok + "list", "5"}))
 	note(err, answer)
@@ -104,6 +118,11 @@ func TestNothingLeaks(t *testing.T) {
 	run(known, []string{"GET", ok})
 	eventually(t, "the refusal is told of", func() bool { return strings.Contains(r.log.String(), "WRONGPASS") })
 
+	if !slices.ContainsFunc(strings.Split(r.log.String(), "\n"), func(line string) bool {
+		return strings.Contains(line, "level=WARN msg=\"finished call\"") && strings.Contains(line, "reason=COMMAND_FAILED")
+	}) {
+		t.Error("no failed command was logged as a warning")
+	}
 	if len(seen) < 100 {
 		t.Errorf("%d answers were looked at", len(seen))
 	}
