@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/valkeybatch/valkeybatch/internal/credential"
 )
@@ -17,7 +18,13 @@ type User struct {
 	Name string
 	// Password follows the user's password file.
 	Password *credential.Password
+
+	withdrawn atomic.Bool
 }
+
+// Withdrawn reports whether the file does not name the user any more. A user that it names again
+// later is another User.
+func (u *User) Withdrawn() bool { return u.withdrawn.Load() }
 
 // userKey is what tells users apart.
 type userKey struct{ name, passwordFile string }
@@ -59,13 +66,20 @@ func (c *Callers) Users() map[*User]bool {
 	return out
 }
 
-// OnChange has f called after each change of the file. It is to be called before the first Check.
+// OnChange has f called after each change of the file, when users are withdrawn that it had before. It is to be called before the first Check.
 func (c *Callers) OnChange(f func()) { c.changed = f }
 
 // Check implements [reload.Checker]: it looks at the file, and at the password files of its users.
 func (c *Callers) Check() (changed bool) {
+	before := c.file.Load().users
 	changed = c.file.Check()
-	for _, u := range c.file.Load().users {
+	now := c.file.Load().users
+	for key, u := range before {
+		if now[key] != u {
+			u.withdrawn.Store(true)
+		}
+	}
+	for _, u := range now {
 		u.Password.Check()
 	}
 	if changed && c.changed != nil {

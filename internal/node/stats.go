@@ -1,6 +1,7 @@
 package node
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -56,6 +57,51 @@ func (p *Pool) Stats() []Stats {
 	out := make([]Stats, len(nodes))
 	for i, n := range nodes {
 		out[i] = n.stats()
+	}
+	return out
+}
+
+// Count adds the counts of another Stats.
+func (s *Stats) Count(o Stats) {
+	s.Dialled += o.Dialled
+	s.DialFailures += o.DialFailures
+	s.Lost += o.Lost
+}
+
+// Sum adds up the Stats of several pools by address, sorted by it. A node is reachable if all pools
+// say so, or one that has connections open to it does: that another can open none is then not a
+// matter of the node, but of what it asks for, such as a user that the node refuses.
+func Sum(pools ...[]Stats) []Stats {
+	sums := make(map[string]Stats)
+	connected := make(map[string]bool)
+	for _, pool := range pools {
+		for _, s := range pool {
+			open := 0
+			for _, lane := range s.Lanes {
+				open += lane.Open
+			}
+			connected[s.Addr] = connected[s.Addr] || s.Reachable && open > 0
+			sum, ok := sums[s.Addr]
+			if !ok {
+				sums[s.Addr] = s
+				continue
+			}
+			sum.Reachable = sum.Reachable && s.Reachable
+			sum.Count(s)
+			for class := range sum.Lanes {
+				to, from := &sum.Lanes[class], &s.Lanes[class]
+				to.Open += from.Open
+				to.InUse += from.InUse
+				to.InFlight += from.InFlight
+				to.Waiting += from.Waiting
+				to.Bytes += from.Bytes
+			}
+			sums[s.Addr] = sum
+		}
+	}
+	out := slices.SortedFunc(maps.Values(sums), func(a, b Stats) int { return strings.Compare(a.Addr, b.Addr) })
+	for i := range out {
+		out[i].Reachable = out[i].Reachable || connected[out[i].Addr]
 	}
 	return out
 }

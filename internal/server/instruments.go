@@ -14,6 +14,7 @@ import (
 	"github.com/valkeybatch/valkeybatch/internal/admin"
 	"github.com/valkeybatch/valkeybatch/internal/config"
 	"github.com/valkeybatch/valkeybatch/internal/executor"
+	"github.com/valkeybatch/valkeybatch/internal/node"
 	"github.com/valkeybatch/valkeybatch/internal/slotmap"
 	"github.com/valkeybatch/valkeybatch/internal/telemetry"
 	"github.com/valkeybatch/valkeybatch/internal/wire"
@@ -170,7 +171,7 @@ func (s *Server) startAdmin() error {
 		Serving:       s.serving,
 		Topology:      s.backend.topology.Load,
 		Refreshes:     func() slotmap.Stats { return s.backend.topology.Stats() },
-		Nodes:         s.backend.pool.Stats,
+		Nodes:         func() []node.Stats { return s.backend.users.stats(s.backend.pool) },
 	})
 	s.admin = admin.New(l[0], admin.Config{
 		Metrics: s.telemetry.metrics.Gatherer(), Ready: s.serving, PProf: s.cfg.Admin.PProf, Logger: s.logger,

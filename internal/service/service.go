@@ -35,8 +35,9 @@ type Config struct {
 	Deployment func() options.Kind
 	// Caller tells who calls. Nil: callers are not told apart.
 	Caller func(context.Context) *auth.Identity
-	// UserPool returns the connections of a Valkey user. Required where Caller tells of users.
-	UserPool func(*auth.User) *node.Pool
+	// UserPool returns the connections of a Valkey user for a batch, and what is called when the
+	// batch has ended. Required where Caller tells of users.
+	UserPool func(*auth.User) (pool *node.Pool, done func())
 	// Timeouts are the default and the longest time of a batch. Defaults: 5 s and 5 min.
 	Timeouts options.Defaults
 	// Limits bound single requests and what is in flight.
@@ -56,7 +57,7 @@ type Service struct {
 	executor   Executor
 	deployment func() options.Kind
 	caller     func(context.Context) *auth.Identity // nil: see Config
-	userPool   func(*auth.User) *node.Pool
+	userPool   func(*auth.User) (*node.Pool, func())
 	known      func(context.Context) error // nil: see AskFirst
 	timeouts   options.Defaults
 	limits     Limits
@@ -179,7 +180,9 @@ func (s *Service) execute(ctx context.Context, in *wire.Request, batch *wire.Bat
 		return s.executor.Execute(ctx, todo, opts)
 	}
 	if todo.Access = who.Access; who.User != nil {
-		todo.Pool = s.userPool(who.User)
+		pool, done := s.userPool(who.User)
+		defer done()
+		todo.Pool = pool
 	}
 	results, err := s.executor.Execute(ctx, todo, opts)
 	var denied *executor.DeniedError
