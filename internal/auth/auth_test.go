@@ -213,6 +213,9 @@ func TestEmptyLists(t *testing.T) {
 	}
 }
 
+// admitted is a server with room for every batch.
+func admitted(int64) error { return nil }
+
 func TestLimits(t *testing.T) {
 	token, line := NewToken()
 	text := "identities:\n  - {name: a, tokens: [" + line + "], max-in-flight-batches: 2, max-in-flight-bytes: 1KiB}\n"
@@ -233,29 +236,29 @@ func TestLimits(t *testing.T) {
 		}
 	}
 	who := identify()
-	if err := who.Acquire(4096); err != nil {
+	if err := who.Acquire(4096, admitted); err != nil {
 		t.Errorf("a large batch alone: %v", err)
 	}
-	refused(who.Acquire(1), settingBytes)
+	refused(who.Acquire(1, admitted), settingBytes)
 	who.Release(4096)
 	for range 2 {
-		if err := who.Acquire(10); err != nil {
+		if err := who.Acquire(10, admitted); err != nil {
 			t.Fatal(err)
 		}
 	}
-	refused(who.Acquire(10), settingBatches)
+	refused(who.Acquire(10, admitted), settingBatches)
 	// What is in flight is remembered over a change of the file.
 	rewrite(t, path, strings.Replace(text, "batches: 2", "batches: 3", 1))
 	if !c.Check() {
 		t.Fatal("the change is not noticed")
 	}
 	later := identify()
-	if err := later.Acquire(10); err != nil {
+	if err := later.Acquire(10, admitted); err != nil {
 		t.Error(err)
 	}
-	refused(later.Acquire(10), settingBatches)
+	refused(later.Acquire(10, admitted), settingBatches)
 	who.Release(10)
-	if err := later.Acquire(10); err != nil {
+	if err := later.Acquire(10, admitted); err != nil {
 		t.Error(err)
 	}
 	rewrite(t, path, "identities:\n  - {name: a, tokens: ["+line+"], max-batches-per-second: 5}\n")
@@ -263,7 +266,7 @@ func TestLimits(t *testing.T) {
 	var err error
 	began := 0
 	for ; began < 1000 && err == nil; began++ {
-		err = later.Acquire(10)
+		err = later.Acquire(10, admitted)
 	}
 	refused(err, settingRate)
 	if began < 6 {
@@ -274,10 +277,40 @@ func TestLimits(t *testing.T) {
 	if c.Check() || identify() == nil {
 		t.Error("a file without identities is taken")
 	}
-	if err := (*Identity)(nil).Acquire(1); err != nil {
+	if err := (*Identity)(nil).Acquire(1, admitted); err != nil {
 		t.Error(err)
 	}
 	(*Identity)(nil).Release(1)
+}
+
+// TestRefusedElsewhere checks that batches for which the server has no room take nothing of their
+// caller's limits: neither places nor its rate.
+func TestRefusedElsewhere(t *testing.T) {
+	const perSecond = 50
+	who := &Identity{Name: "a", quota: &quota{}}
+	who.quota.set(limits{batches: 100, bytes: 1 << 20, perSecond: perSecond})
+	full := errors.New("full")
+	for range 100 * perSecond {
+		if err := who.Acquire(10, func(int64) error { return full }); !errors.Is(err, full) {
+			t.Fatal(err)
+		}
+	}
+	for i := range perSecond { // a second's batches are there still
+		if err := who.Acquire(10, func(bytes int64) error {
+			if bytes != 10 {
+				t.Errorf("asked for %d bytes", bytes)
+			}
+			return nil
+		}); err != nil {
+			t.Fatalf("batch %d: %v", i, err)
+		}
+	}
+	if q := who.quota; q.batches != perSecond || q.bytes != 10*perSecond {
+		t.Errorf("%d batches, %d bytes", q.batches, q.bytes)
+	}
+	if err := (*Identity)(nil).Acquire(10, func(int64) error { return full }); !errors.Is(err, full) {
+		t.Error(err)
+	}
 }
 
 func TestTake(t *testing.T) {

@@ -51,22 +51,31 @@ func Rate(perSecond int) *rate.Limiter {
 // Take takes a batch from a limiter, which may be nil. Where there is none to take it returns
 // how long it will be until there is.
 func Take(limiter *rate.Limiter, now time.Time) (wait time.Duration) {
+	_, wait = reserve(limiter, now)
+	return wait
+}
+
+// reserve is Take, with what can be given back; nil: nothing was taken.
+func reserve(limiter *rate.Limiter, now time.Time) (taken *rate.Reservation, wait time.Duration) {
 	if limiter == nil {
-		return 0
+		return nil, 0
 	}
 	r := limiter.ReserveN(now, 1)
 	if wait = r.DelayFrom(now); wait > 0 {
 		r.CancelAt(now)
+		return nil, wait
 	}
-	return wait
+	return r, 0
 }
 
-// Acquire admits a batch that counts as so many bytes, or returns a [*LimitError]. Release must
-// be called once, with the same figure, when the batch has ended. A batch that is larger than the
-// limit on bytes is carried out alone. A nil Identity has no limits.
-func (i *Identity) Acquire(bytes int64) error {
+// Acquire admits a batch that counts as so many bytes, or returns a [*LimitError]. What is within
+// the limits is then asked of admit, whose error is returned: a batch that it refuses takes nothing
+// of the limits, the rate included. Release must be called once, with the same figure, when a batch
+// that was admitted has ended. A batch that is larger than the limit on bytes is carried out alone.
+// A nil Identity has no limits.
+func (i *Identity) Acquire(bytes int64, admit func(bytes int64) error) error {
 	if i == nil {
-		return nil
+		return admit(bytes)
 	}
 	q := i.quota
 	q.mu.Lock()
@@ -78,9 +87,18 @@ func (i *Identity) Acquire(bytes int64) error {
 	case l.bytes > 0 && q.batches > 0 && q.bytes+bytes > l.bytes:
 		return &LimitError{Identity: i.Name, What: "request bytes in flight", Setting: settingBytes, Actual: q.bytes + bytes, Allowed: l.bytes, Retry: retry}
 	}
-	if wait := Take(q.rate, time.Now()); wait > 0 {
+	now := time.Now()
+	begun, wait := reserve(q.rate, now)
+	if wait > 0 {
 		return &LimitError{Identity: i.Name, What: "batches per second", Setting: settingRate,
 			Actual: int64(l.perSecond) + 1, Allowed: int64(l.perSecond), Retry: wait}
+	}
+	// Asked under the lock: what is given back after others' turns would be less than what was taken.
+	if err := admit(bytes); err != nil {
+		if begun != nil {
+			begun.CancelAt(now)
+		}
+		return err
 	}
 	q.batches++
 	q.bytes += bytes

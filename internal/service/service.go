@@ -143,11 +143,7 @@ func (s *Service) admit(in *wire.Request, who *auth.Identity) (weight int64, err
 	}
 	weight = s.limits.weight(size)
 	// The caller's own limit is first: what is over it takes nothing from others.
-	if err := who.Acquire(weight); err != nil {
-		return 0, err
-	}
-	if err := s.admission.Acquire(weight); err != nil {
-		who.Release(weight)
+	if err := who.Acquire(weight, s.admission.Acquire); err != nil {
 		return 0, err
 	}
 	return weight, nil
