@@ -81,8 +81,10 @@ func TestCallersAuthorityRotatedUnderLoad(t *testing.T) {
 		eventually(t, "batches go on", func() bool { return done.Load() > n+20 })
 	}
 	more()
-	if !resumes() || !resumes() {
-		t.Fatal("a caller of the authority is refused")
+	for range 2 { // the second time there may be a session
+		if !resumes() {
+			t.Fatal("a caller of the authority is refused")
+		}
 	}
 	if err := ping(t, dialTLS(t, r.Addrs()[0], later)); err == nil {
 		t.Fatal("the new authority is trusted before it is told of")
