@@ -66,7 +66,8 @@ func (c *Callers) Users() map[*User]bool {
 	return out
 }
 
-// OnChange has f called after each change of the file, when users are withdrawn that it had before. It is to be called before the first Check.
+// OnChange has f called after each change of the file, when users that it names no more are withdrawn.
+// It is to be called before the first Check.
 func (c *Callers) OnChange(f func()) { c.changed = f }
 
 // Check implements [reload.Checker]: it looks at the file, and at the password files of its users.

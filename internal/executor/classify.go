@@ -76,6 +76,10 @@ func raisedInside(text string) bool { return strings.Contains(text, " script: ")
 // serverError makes an error reply the error of a command.
 func serverError(f resp.Frame, it item, args [][]byte, addr string) *CommandError {
 	e := &CommandError{Code: f.ErrorCode(), Message: f.ErrorText(), Outcome: Failed, Node: addr}
+	switch e.Code {
+	case CodeConnection, CodeTimeout, CodeReply:
+		e.Code = "ERR" // no server says that, but a script can
+	}
 	if refused(e.Code, e.Message, it, args) {
 		e.Outcome = NotExecuted
 	}

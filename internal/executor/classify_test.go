@@ -65,3 +65,16 @@ func TestServerErrorOutcome(t *testing.T) {
 		}
 	}
 }
+
+// TestScriptsCannotSpeakForThisPackage: of a script's error the text stays, and the code is no code
+// of this package's own.
+func TestScriptsCannotSpeakForThisPackage(t *testing.T) {
+	eval := itemsOf(cmds("EVAL x 0"))[0]
+	for code, want := range map[string]string{CodeConnection: "ERR", CodeTimeout: "ERR", CodeReply: "ERR", "CONNECTIONS": "CONNECTIONS"} {
+		text := code + " lost"
+		got := serverError(resp.Frame(resp.AppendError(nil, text)), eval, [][]byte{[]byte("EVAL"), []byte("x"), []byte("0")}, "n:1")
+		if got.Code != want || got.Message != text || got.Outcome != Failed {
+			t.Errorf("%q: %+v", text, got)
+		}
+	}
+}

@@ -1620,7 +1620,8 @@ type CommandError struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The error's kind: the server's prefix (WRONGTYPE, ERR, TRYAGAIN, ...), or one of the
 	// service's own: CONNECTION (the node could not be reached, or was lost before it
-	// answered).
+	// answered), TIMEOUT (a retry was not answered in time), REPLY (the nodes' replies to one
+	// command cannot be merged). A script's error that begins with one of these has the code ERR.
 	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
 	// The server's full text, prefix included; or the service's own words.
 	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
