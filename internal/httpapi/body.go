@@ -10,6 +10,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"github.com/valkeybatch/valkeybatch/internal/service"
 )
 
@@ -31,6 +34,12 @@ type body struct {
 	requests *budget
 	// framed says that messages stand behind prefixes; else the body is one message.
 	framed bool
+	// stream says that there may be any number of messages, and any time between them.
+	stream bool
+	// length is what the headers say the body has; below zero: nothing.
+	length int64
+	// refuse, if not nil, has the call be refused and returns what the caller is told.
+	refuse func(why error) error
 
 	prefix  [prefixBytes]byte
 	inHead  int   // bytes of the prefix that have come
@@ -38,23 +47,44 @@ type body struct {
 	message int64 // bytes of the message that have come
 	taken   int64 // of requests, for the message
 	timed   int64 // bytes that have come since the deadline was set; below zero: there is none
+	failed  error // what Read returns
 	aborted atomic.Bool
 }
 
 // begin checks what the headers say of the body.
-func (b *body) begin(length int64) error {
-	b.timed = -1
-	if !b.framed && length > b.most() {
-		return b.tooLong(length)
+func (b *body) begin() error {
+	if !b.framed && b.length > b.most() {
+		return b.fail(b.refusal(b.tooLong(b.length)))
 	}
 	return nil
+}
+
+// fail has the call fail with a status, and every later Read with what it returns.
+func (b *body) fail(why error) error {
+	if b.refuse != nil {
+		b.failed = b.refuse(why)
+	} else {
+		b.failed = connectError(why)
+	}
+	return b.failed
+}
+
+// refusal returns the status of an error of this package's.
+func (b *body) refusal(err error) error {
+	if b.stream {
+		return service.StreamRefusal(err)
+	}
+	return service.Refusal(err)
 }
 
 func (b *body) most() int64 { return b.limits.RequestBytes + service.MaxOverBytes }
 
 // Read implements io.Reader. Its errors are connect-go's, with the service's details.
 func (b *body) Read(p []byte) (int, error) {
-	between := b.framed && b.left == 0 && b.inHead == 0
+	if b.failed != nil {
+		return 0, b.failed
+	}
+	between := b.stream && b.left == 0 && b.inHead == 0
 	if len(p) > piece {
 		p = p[:piece]
 	}
@@ -64,15 +94,27 @@ func (b *body) Read(p []byte) (int, error) {
 		b.timed += int64(n)
 	}
 	if refused := b.received(p[:n]); refused != nil {
-		return 0, refused
+		return 0, b.fail(b.refusal(refused))
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) && !b.aborted.Load() {
-		return n, connectError(service.Refusal(b.late()))
-	}
-	if err != nil && errors.Is(err, io.EOF) {
+	switch {
+	case err == nil:
+	case errors.Is(err, io.EOF):
 		b.watch(false) // the connection is watched for the caller's end, which is no request
+	case b.aborted.Load():
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return n, b.fail(b.refusal(b.late()))
+	case !b.stream:
+		return n, b.fail(status.Error(codes.Canceled, "the request did not arrive: its caller has gone"))
 	}
 	return n, err
+}
+
+// Close implements io.Closer. Of a call that was refused it waits for nothing: the answer goes first.
+func (b *body) Close() error {
+	if b.failed != nil {
+		return nil
+	}
+	return b.ReadCloser.Close()
 }
 
 // watch sets the deadline for the next piece, or none between messages.
@@ -130,7 +172,7 @@ func (b *body) received(p []byte) error {
 			return b.tooLong(b.message)
 		}
 		if would, ok := b.requests.take(n); !ok {
-			return connectError(service.Refusal(overload(would, b.requests.max)))
+			return overload(would, b.requests.max)
 		}
 		b.taken += n
 	}
@@ -144,8 +186,8 @@ func (b *body) release() {
 }
 
 func (b *body) tooLong(length int64) error {
-	return connectError(service.Refusal(&service.LimitError{Field: "batch", What: "message bytes", Unit: "bytes",
-		Setting: service.SettingRequestBytes, Actual: length, Allowed: b.most()}))
+	return &service.LimitError{Field: "batch", What: "message bytes", Unit: "bytes",
+		Setting: service.SettingRequestBytes, Actual: length, Allowed: b.most()}
 }
 
 // overload is the error of requests that are too much together.

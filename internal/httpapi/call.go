@@ -20,8 +20,11 @@ import (
 // headers and trailers on.
 type call struct {
 	method string
+	json   bool // its messages are
 	body   *body
 	writer *writer
+	// arrived, if not nil, ends that the call is awaited. It may be called more than once.
+	arrived func()
 
 	mu              sync.Mutex // guards the rest
 	header, trailer metadata.MD
@@ -150,6 +153,9 @@ func (c *call) hold(release func()) {
 }
 
 func (c *call) release() {
+	if c.arrived != nil {
+		c.arrived()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, release := range c.held {

@@ -7,7 +7,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
-	"github.com/valkeybatch/valkeybatch/internal/service"
 	"github.com/valkeybatch/valkeybatch/internal/wire"
 )
 
@@ -134,16 +133,4 @@ func (c *codec) weigh(b []byte) (int64, error) {
 		return 0, overload(would, c.api.requests.max)
 	}
 	return weight, nil
-}
-
-// pool is where bytes of answers are put together.
-var pool = mem.DefaultBufferPool()
-
-// marshal returns a response's bytes. They are to be freed.
-func marshal(resp *wire.Response) (mem.BufferSlice, error) {
-	data, err := wire.Codec().Marshal(resp)
-	if err != nil {
-		return nil, service.Internal()
-	}
-	return data, nil
 }

@@ -22,16 +22,20 @@ var (
 	}
 )
 
-// known reports whether a request has a content type of its method.
-func known(r *http.Request) bool {
+// kindOf returns the content type of a request, in the form in which it is compared; empty: it is none
+// of its method.
+func kindOf(r *http.Request) string {
 	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
-		return false
+		return ""
 	}
 	if charset, ok := params["charset"]; len(params) > 1 || len(params) == 1 && !(ok && strings.EqualFold(charset, "utf-8")) {
-		return false
+		return ""
 	}
-	return slices.Contains(typesOf(r), kind)
+	if !slices.Contains(typesOf(r), kind) {
+		return ""
+	}
+	return kind
 }
 
 func typesOf(r *http.Request) []string {
@@ -52,10 +56,8 @@ func framed(kind string) bool {
 	return strings.HasPrefix(kind, "application/grpc") || strings.HasPrefix(kind, "application/connect+")
 }
 
-// jsonOf reports whether a call's messages are JSON.
-func jsonOf(header http.Header) bool {
-	return strings.Contains(header.Get("Content-Type"), "json")
-}
+// jsonOf reports whether messages of a content type are JSON.
+func jsonOf(kind string) bool { return strings.Contains(kind, "json") }
 
 // longest is how much of a caller's text is repeated to it.
 const longest = 100

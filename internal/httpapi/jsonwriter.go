@@ -18,42 +18,74 @@ import (
 	"github.com/valkeybatch/valkeybatch/internal/service"
 )
 
-// payment is how many bytes of JSON are counted at a time.
-const payment = 64 << 10
-
 // jsonWriter writes an encoded message as JSON, as protojson does but for two things: it goes from
 // bytes to bytes, where structs would take fifteen times what a reply of small elements does; and the same
 // message is the same text always, where protojson puts spaces in by chance, so that nobody relies on it.
 type jsonWriter struct {
+	// budget counts what the text takes; nil: nothing does.
 	budget *budget
-	paid   int64
-	out    []byte
+	paid   int64 // of it
+	// out never has more room than is paid for: whoever appends to it has asked for that by need.
+	out []byte
 }
 
 // write returns the JSON of a message, encoded as package wire does: the elements of a list
-// follow each other. Its error is a status.
-func (w *jsonWriter) write(b []byte, m *jsonMessage) ([]byte, error) {
+// follow each other. Before the text is as much room as is asked for. Its error is a status.
+func (w *jsonWriter) write(b []byte, m *jsonMessage, room int) ([]byte, error) {
 	// Binary replies become longer by a third, and text hardly.
-	if err := w.need(len(b)/3*4 + 64); err != nil {
+	if err := w.need(room + len(b)/3*4 + 64); err != nil {
 		return nil, err
 	}
-	w.out = make([]byte, 0, len(b)/3*4+64)
+	w.out = w.out[:room]
 	if err := w.message(b, m); err != nil {
 		return nil, err
 	}
-	return append(w.out, '\n'), nil
+	return w.out, nil
 }
 
-// need counts n bytes more that are about to be written.
+// need makes room for n bytes more, and counts it before there is any.
 func (w *jsonWriter) need(n int) error {
-	for int64(len(w.out)+n) > w.paid {
-		step := max(payment, int64(len(w.out)+n)-w.paid)
-		would, ok := w.budget.take(step)
-		if !ok {
-			return service.Refusal(&executor.LimitError{What: node.LimitRepliesInFlight, Actual: would, Allowed: w.budget.max})
-		}
-		w.paid += step
+	have, total := cap(w.out), len(w.out)+n
+	if total <= have {
+		return nil
 	}
+	if grown := have + have/4; total < grown && w.pay(grown) == nil {
+		total = grown
+	} else if err := w.pay(total); err != nil {
+		return err
+	}
+	w.out = append(make([]byte, 0, total), w.out...)
+	return nil
+}
+
+// pay counts a text of so many bytes in all.
+func (w *jsonWriter) pay(total int) error {
+	step := int64(total) - w.paid
+	if w.budget == nil || step <= 0 {
+		return nil
+	}
+	would, ok := w.budget.take(step)
+	if !ok {
+		return service.Refusal(&executor.LimitError{What: node.LimitRepliesInFlight, Actual: would, Allowed: w.budget.max})
+	}
+	w.paid += step
+	return nil
+}
+
+// free ends the counting.
+func (w *jsonWriter) free() {
+	if w.budget != nil {
+		w.budget.give(w.paid)
+	}
+	w.paid = 0
+}
+
+// put writes a piece of the text's form.
+func (w *jsonWriter) put(s string) error {
+	if err := w.need(len(s)); err != nil {
+		return err
+	}
+	w.out = append(w.out, s...)
 	return nil
 }
 
@@ -62,7 +94,9 @@ func (w *jsonWriter) message(b []byte, m *jsonMessage) error {
 	if m.opaque != nil {
 		return w.opaque(b, m.opaque)
 	}
-	w.out = append(w.out, '{')
+	if err := w.put("{"); err != nil {
+		return err
+	}
 	var list protowire.Number // whose elements come
 	for first := true; len(b) > 0; {
 		num, typ, n := protowire.ConsumeTag(b)
@@ -79,6 +113,9 @@ func (w *jsonWriter) message(b []byte, m *jsonMessage) error {
 		f := m.fields[num]
 		if f == nil || typ != f.wire {
 			continue // as protobuf does with what it does not know
+		}
+		if err := w.need(len(f.key) + len(`],[`)); err != nil {
+			return err
 		}
 		if list == num {
 			w.out = append(w.out, ',')
@@ -101,51 +138,52 @@ func (w *jsonWriter) message(b []byte, m *jsonMessage) error {
 		}
 	}
 	if list != 0 {
-		w.out = append(w.out, ']')
+		return w.put("]}")
 	}
-	w.out = append(w.out, '}')
-	return nil
+	return w.put("}")
 }
+
+// longestNumber is more than a number, or a truth value, takes as text.
+const longestNumber = 32
 
 // value writes one value, whose bytes are well formed.
 func (w *jsonWriter) value(b []byte, f *jsonField) error {
-	if f.kind != protoreflect.MessageKind { // whose fields are counted
-		// Escapes make text longer; they are counted with the next value.
-		if err := w.need(len(b)/3*4 + len(f.key) + 64); err != nil {
-			return err
-		}
-	}
 	switch f.kind {
 	case protoreflect.StringKind:
 		text, _ := protowire.ConsumeBytes(b)
-		w.text(text)
+		return w.text(text)
 	case protoreflect.BytesKind:
 		data, _ := protowire.ConsumeBytes(b)
+		if err := w.need(base64.StdEncoding.EncodedLen(len(data)) + len(`""`)); err != nil {
+			return err
+		}
 		w.out = append(w.out, '"')
 		w.out = base64.StdEncoding.AppendEncode(w.out, data)
 		w.out = append(w.out, '"')
+		return nil
 	case protoreflect.MessageKind:
 		inner, _ := protowire.ConsumeBytes(b)
 		return w.message(inner, f.message)
 	case protoreflect.DoubleKind:
 		bits, _ := protowire.ConsumeFixed64(b)
-		w.double(math.Float64frombits(bits))
+		return w.double(math.Float64frombits(bits))
 	default:
 		n, _ := protowire.ConsumeVarint(b)
-		w.integer(n, f)
+		return w.integer(n, f)
 	}
-	return nil
 }
 
 // integer writes what travels as a varint.
-func (w *jsonWriter) integer(n uint64, f *jsonField) {
+func (w *jsonWriter) integer(n uint64, f *jsonField) error {
+	if err := w.need(longestNumber); err != nil {
+		return err
+	}
 	switch f.kind {
 	case protoreflect.BoolKind:
 		w.out = strconv.AppendBool(w.out, n != 0)
 	case protoreflect.EnumKind:
 		if name := f.enum.ByNumber(protoreflect.EnumNumber(int32(n))); name != nil {
-			w.text([]byte(name.Name()))
-			return
+			return w.text([]byte(name.Name()))
 		}
 		w.out = strconv.AppendInt(w.out, int64(int32(n)), 10)
 	case protoreflect.Int32Kind:
@@ -157,9 +195,13 @@ func (w *jsonWriter) integer(n uint64, f *jsonField) {
 	case protoreflect.Uint64Kind:
 		w.out = append(strconv.AppendUint(append(w.out, '"'), n, 10), '"')
 	}
+	return nil
 }
 
-func (w *jsonWriter) double(v float64) {
+func (w *jsonWriter) double(v float64) error {
+	if err := w.need(longestNumber); err != nil {
+		return err
+	}
 	switch {
 	case math.IsNaN(v):
 		w.out = append(w.out, `"NaN"`...)
@@ -173,13 +215,52 @@ func (w *jsonWriter) double(v float64) {
 		b, _ := json.Marshal(v) // of a number: without an error
 		w.out = append(w.out, b...)
 	}
+	return nil
 }
 
 const hexDigits = "0123456789abcdef"
 
+// textPiece is how much of a string is looked at before there is room for it.
+const textPiece = 4 << 10
+
 // text writes a string. What is not valid UTF-8 becomes U+FFFD.
-func (w *jsonWriter) text(s []byte) {
-	out := append(w.out, '"')
+func (w *jsonWriter) text(s []byte) error {
+	if err := w.put(`"`); err != nil {
+		return err
+	}
+	for len(s) > 0 {
+		n := min(len(s), textPiece)
+		for back := 1; n < len(s) && back < utf8.UTFMax && !utf8.RuneStart(s[n]); back++ {
+			n-- // not within a character
+		}
+		if err := w.need(escaped(s[:n])); err != nil {
+			return err
+		}
+		w.out = appendEscaped(w.out, s[:n])
+		s = s[n:]
+	}
+	return w.put(`"`)
+}
+
+// escaped is the most bytes that a piece of a string takes as text: six for a control character, two
+// for a quote, three for a byte that is no part of a character.
+func escaped(s []byte) int {
+	n := len(s)
+	whole := utf8.Valid(s)
+	for _, c := range s {
+		switch {
+		case c < ' ':
+			n += 5
+		case c == '"' || c == '\\':
+			n++
+		case c >= utf8.RuneSelf && !whole:
+			n += 2
+		}
+	}
+	return n
+}
+
+func appendEscaped(out, s []byte) []byte {
 	begin := 0
 	for i := 0; i < len(s); {
 		if c := s[i]; c < utf8.RuneSelf {
@@ -211,7 +292,7 @@ func (w *jsonWriter) text(s []byte) {
 		}
 		i += n
 	}
-	w.out = append(append(out, s[begin:]...), '"')
+	return append(out, s[begin:]...)
 }
 
 // opaque writes a message that has a JSON form of its own, such as google.protobuf.Any.
@@ -228,9 +309,5 @@ func (w *jsonWriter) opaque(b []byte, kind protoreflect.MessageType) error {
 	if err := json.Compact(&compact, text); err != nil {
 		return service.Internal()
 	}
-	if err := w.need(compact.Len()); err != nil {
-		return err
-	}
-	w.out = append(w.out, compact.Bytes()...)
-	return nil
+	return w.put(compact.String())
 }

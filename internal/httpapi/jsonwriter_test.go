@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
@@ -89,13 +90,14 @@ func checkJSON(t *testing.T, m proto.Message) []byte {
 		as = jsonStreamBatchesResponse
 	}
 	w := jsonWriter{budget: &budget{max: math.MaxInt64}}
-	got, err := w.write(encoded, as)
+	got, err := w.write(encoded, as, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.budget.used.Load() < int64(len(got))*3/4 {
-		t.Errorf("%d bytes are counted as %d", len(got), w.budget.used.Load())
+	if used := w.budget.used.Load(); used < int64(cap(got)) || used != w.paid {
+		t.Errorf("%d bytes, with room for %d, are counted as %d, paid %d", len(got), cap(got), used, w.paid)
 	}
+	got = got[3:]
 	theirs, err := protojson.Marshal(m)
 	if err != nil {
 		t.Fatal(err)
@@ -124,13 +126,61 @@ func TestJSONOverBudget(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := jsonWriter{budget: &budget{max: 3 << 20}}
-	_, err = w.write(encoded, jsonExecuteBatchResponse)
+	_, err = w.write(encoded, jsonExecuteBatchResponse, 0)
 	if status.Code(err) != codes.ResourceExhausted || !strings.Contains(err.Error(), "may have taken effect") {
 		t.Errorf("got %v", err)
 	}
-	w.budget.give(w.paid)
+	w.free()
 	if used := w.budget.used.Load(); used != 0 {
 		t.Errorf("%d bytes are still counted", used)
+	}
+}
+
+// TestJSONEscapesCount: what escapes make of text is counted as it is written, to the last byte, and
+// is refused before there is memory for it.
+func TestJSONEscapesCount(t *testing.T) {
+	const n = 1 << 20
+	for name, test := range map[string]struct {
+		piece string
+		most  int // bytes a byte takes
+	}{
+		"control characters": {"\x01", 6},
+		"quotes":             {"\"", 2},
+		"no UTF-8":           {"\xff", 3},
+		"characters":         {"\U0001f600", 1},
+		"cut characters":     {"x\U0001f600\xf0\x9f\x98", 3},
+		"plain":              {"x", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			long := strings.Repeat(test.piece, n/len(test.piece))
+			// By hand: protobuf takes no string that is no UTF-8.
+			encoded := protowire.AppendTag(nil, 1, protowire.BytesType)
+			inner := protowire.AppendTag(nil, 2, protowire.BytesType)
+			inner = protowire.AppendString(inner, long)
+			encoded = protowire.AppendBytes(encoded, inner)
+			w := jsonWriter{budget: &budget{max: math.MaxInt64}}
+			got, err := w.write(encoded, jsonExecuteBatchResponse, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var back struct {
+				Results []struct{ StringValue string }
+			}
+			// A conversion to runes makes U+FFFD of each byte that is no UTF-8.
+			if err := json.Unmarshal(got, &back); err != nil || back.Results[0].StringValue != string([]rune(long)) {
+				t.Fatalf("read back otherwise, %v", err)
+			}
+			if used := w.budget.used.Load(); used < int64(cap(got)) || used > int64(test.most*n*3/2+4096) {
+				t.Errorf("%d bytes, with room for %d, are counted as %d", len(got), cap(got), used)
+			}
+			tight := jsonWriter{budget: &budget{max: int64(len(got)) - 1}}
+			if _, err := tight.write(encoded, jsonExecuteBatchResponse, 0); status.Code(err) != codes.ResourceExhausted {
+				t.Errorf("a byte less than it takes: %v", err)
+			}
+			if cap(tight.out) >= len(got) {
+				t.Errorf("there was memory for %d bytes of %d", cap(tight.out), tight.budget.max)
+			}
+		})
 	}
 }
 
@@ -144,7 +194,7 @@ func FuzzJSONWriter(f *testing.F) {
 	f.Add([]byte{0x0a, 0x00})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		w := jsonWriter{budget: &budget{max: math.MaxInt64}}
-		got, err := w.write(b, jsonExecuteBatchResponse)
+		got, err := w.write(b, jsonExecuteBatchResponse, 0)
 		if err == nil && !utf8JSON(got) {
 			t.Fatalf("%q", got)
 		}

@@ -19,7 +19,7 @@ func allowOrigins(origins []string, next http.Handler) http.Handler {
 	all := slices.Contains(origins, "*")
 	refusing := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if origin := r.Header.Get("Origin"); origin != "" && !all && !slices.Contains(origins, origin) {
-			refuse(w, http.StatusForbidden, "pages of the origin "+quoted(origin)+" may not call this server: its http-allow-origin says which may")
+			refuse(w, r, http.StatusForbidden, "pages of the origin "+quoted(origin)+" may not call this server: its http-allow-origin says which may")
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -68,7 +68,9 @@ type Limits struct {
 
 // Server serves the contract over HTTP.
 type Server struct {
-	http *http.Server
+	http    *http.Server
+	api     *api
+	secured bool // TCP connections are
 	// cancel ends the contexts of all calls.
 	cancel context.CancelFunc
 	calls  *open
@@ -78,9 +80,10 @@ type Server struct {
 func New(cfg Config) *Server {
 	ctx, cancel := context.WithCancel(context.Background())
 	calls := &open{}
-	s := &Server{cancel: cancel, calls: calls}
+	handler, api := newHandler(cfg)
+	s := &Server{cancel: cancel, calls: calls, api: api, secured: cfg.TLS != nil}
 	s.http = &http.Server{
-		Handler:           calls.count(newHandler(cfg)),
+		Handler:           calls.count(handler),
 		TLSConfig:         cfg.TLS,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
@@ -107,13 +110,19 @@ func New(cfg Config) *Server {
 // Serve serves a listener until Shutdown or Close, and then returns nil.
 func (s *Server) Serve(l net.Listener) error {
 	serve := s.http.Serve
-	if s.http.TLSConfig != nil && l.Addr().Network() != "unix" {
+	if s.secured && l.Addr().Network() != "unix" {
 		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
 	}
 	if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
+}
+
+// Holding returns how many bytes of requests are being received and decoded at this moment, and how
+// many of JSON answers there are: what [Limits.InFlightBytes] and [Limits.InFlightReplyBytes] bound.
+func (s *Server) Holding() (requests, answers int64) {
+	return s.api.requests.used.Load(), s.api.answers.used.Load()
 }
 
 // Shutdown closes the listeners, tells clients to go elsewhere, and returns when the calls have

@@ -15,7 +15,7 @@ import (
 
 // streamBatches is the contract's method of that name.
 func (a *api) streamBatches(ctx context.Context, conn *connect.BidiStream[streamRequest, answer]) error {
-	s := &stream{api: a, conn: conn, ctx: ctx, call: callOf(ctx), json: jsonOf(conn.RequestHeader())}
+	s := &stream{api: a, conn: conn, ctx: ctx, call: callOf(ctx)}
 	handler := func(_ any, stream grpc.ServerStream) error { return a.batches.StreamBatches(stream, a.onStream) }
 	var err error
 	if a.stream == nil {
@@ -38,7 +38,6 @@ type stream struct {
 	conn *connect.BidiStream[streamRequest, answer]
 	ctx  context.Context
 	call *call
-	json bool
 
 	mu      sync.Mutex // guards the next two
 	ended   bool
@@ -89,12 +88,11 @@ func (s *stream) SendMsg(m any) error {
 		return io.EOF
 	}
 	defer s.done(1)
-	held := &call{}
-	defer held.release()
-	data, err := s.api.encode(held, resp, s.json, jsonStreamBatchesResponse)
+	data, free, err := answerOn(resp, s.call.json)
 	if err != nil {
 		return err
 	}
+	defer free()
 	s.call.headers(s.conn.ResponseHeader(), nil)
 	if err := s.conn.Send(&answer{data: data}); err != nil {
 		return grpcError(err)

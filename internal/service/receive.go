@@ -266,6 +266,20 @@ func (s *Service) ReceiveCall(ctx context.Context, req *wire.Request, decode fun
 	return s.receiveCall(ctx, r, req)
 }
 
+// AwaitCall implements [Handler].
+func (s *Service) AwaitCall(ctx context.Context) (end func(), err error) {
+	if _, err := s.awaited.begin(); err != nil {
+		return nil, s.statusError(ctx, nil, err)
+	}
+	if s.known != nil {
+		if err := s.known(ctx); err != nil {
+			s.awaited.end()
+			return nil, err
+		}
+	}
+	return s.awaited.end, nil
+}
+
 // EndCall implements [Handler].
 func (s *Service) EndCall(req *wire.Request) {
 	s.arrived(req) // an interceptor may have kept it from being admitted
@@ -318,19 +332,24 @@ func (s *Service) receiveOn(stream grpc.ServerStream, r *receiver, req *wire.Str
 		return err
 	}
 	if err != nil {
-		f, known := classify(nil, err)
-		if !known {
-			return err // gRPC's own
-		}
-		// The stream ends with it, so that it says nothing of what ran.
-		f.retry = 0
-		f.message += "; batches of this stream that are not answered may have been executed"
-		return f.status().Err()
+		return streamRefusal(err)
 	}
 	req.Receive(data)
 	data.Free()
 	req.Request.Arrived = counted
 	return nil
+}
+
+// streamRefusal is the status of a stream that ends with a request that was not received: it says
+// nothing of what ran.
+func streamRefusal(err error) error {
+	f, known := classify(nil, err)
+	if !known {
+		return err // gRPC's own
+	}
+	f.retry = 0
+	f.message += "; batches of this stream that are not answered may have been executed"
+	return f.status().Err()
 }
 
 // receiveError makes a status of an error of receive.

@@ -20,6 +20,10 @@ type Handler interface {
 	// the call if there was none.
 	ReceiveCall(ctx context.Context, req *wire.Request, decode func(any) error) error
 	EndCall(req *wire.Request)
+	// AwaitCall begins a unary call on a listener that receives by itself, before anything of the
+	// request is read. Its error is a status; where there is none, end is called once, when the
+	// request has arrived or is given up.
+	AwaitCall(ctx context.Context) (end func(), err error)
 	// ExecuteBatch carries out one call; its error is a status.
 	ExecuteBatch(ctx context.Context, req *wire.Request) (*wire.Response, error)
 	// StreamBatches carries out the batches of one stream, each by execute; its error is a status.

@@ -24,6 +24,19 @@ type Response struct {
 	lease *lease
 
 	two [2]mem.Buffer // for take
+
+	// text stands in the place of head and rest.
+	text *Text
+}
+
+// Text is a response in another encoding.
+type Text struct {
+	// Data is the encoded ExecuteBatchResponse.
+	Data []byte
+	// ID is that of [Response.ForStream].
+	ID uint64
+	// Free, if not nil, is called once, when the text is sent or given up.
+	Free func()
 }
 
 const (
@@ -86,7 +99,31 @@ func NewStreamError(id uint64, status []byte) *Response {
 }
 
 // ForStream makes the response a StreamBatchesResponse: the outcome of the batch with that id.
-func (r *Response) ForStream(id uint64) { r.outcome(id, streamResponseResponse) }
+func (r *Response) ForStream(id uint64) {
+	if r.text != nil {
+		r.text.ID = id
+		return
+	}
+	r.outcome(id, streamResponseResponse)
+}
+
+// Recode puts the response in another encoding in the place of its own, for listeners that send
+// another. encode is given the response's bytes, which are freed when it returns. When it fails there
+// is nothing left of the response.
+func (r *Response) Recode(encode func(mem.BufferSlice) (*Text, error)) error {
+	data := r.take()
+	defer data.Free()
+	text, err := encode(data)
+	r.text = text
+	return err
+}
+
+// TakeText returns what Recode made, which is the caller's to free; nil if there is none.
+func (r *Response) TakeText() *Text {
+	text := r.text
+	r.text = nil
+	return text
+}
 
 // Size is how many bytes the response has, without what a stream puts around it.
 func (r *Response) Size() int { return r.size }
@@ -130,4 +167,7 @@ func (r *Response) take() mem.BufferSlice {
 func (r *Response) Free() {
 	r.rest.Free()
 	r.head, r.rest, r.at = nil, nil, 0
+	if text := r.TakeText(); text != nil && text.Free != nil {
+		text.Free()
+	}
 }
