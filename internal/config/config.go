@@ -105,9 +105,10 @@ type Limits struct {
 	// many calls of their own may wait for their request to arrive, and as many health watches and
 	// streams of reflection may be open. 1 to 10,000,000.
 	MaxStreams int `name:"max-streams" env:"VALKEYBATCH_MAX_STREAMS" default:"20000" min:"1" max:"10000000" placeholder:"N" help:"Most streams open at once, idle ones included; more are refused." group:"Limits"`
-	// MaxConnections is the most connections of callers; one more is told so (GOAWAY) and closed.
+	// MaxConnections is the most connections of callers, of gRPC and, apart from them, over HTTP; one
+	// more is closed, which a gRPC client is told (GOAWAY).
 	// 1 to 1,000,000.
-	MaxConnections int `name:"max-connections" env:"VALKEYBATCH_MAX_CONNECTIONS" default:"10000" min:"1" max:"1000000" placeholder:"N" help:"Most connections of callers; more are refused." group:"Limits"`
+	MaxConnections int `name:"max-connections" env:"VALKEYBATCH_MAX_CONNECTIONS" default:"10000" min:"1" max:"1000000" placeholder:"N" help:"Most connections of callers of gRPC, and as many over HTTP; more are refused." group:"Limits"`
 	// MaxInFlightBytes is the most request bytes of those. A batch counts as its encoded bytes,
 	// or as 256 bytes for each command and 64 for each argument where that is more: what small
 	// commands take in memory. One that counts as more than this is carried out alone. Batches of up

@@ -16,7 +16,7 @@ type Connections struct {
 	// MaxConnectionAge is how old a connection may become, within a tenth of it, before the client
 	// is told to make another: it brings clients to new servers behind a load balancer, and their
 	// certificates are looked at anew. Calls under way go on for MaxConnectionAgeGrace and are cut
-	// off then. 0 s: no end; 0 s to 168 h, and 1 s to 24 h.
+	// off then. Over HTTP it is told with the next answer. 0 s: no end; 0 s to 168 h, and 1 s to 24 h.
 	MaxConnectionAge      time.Duration `name:"max-connection-age" env:"VALKEYBATCH_MAX_CONNECTION_AGE" default:"0s" min:"0s" max:"168h" placeholder:"DURATION" help:"Age at which a client is told to make a new connection, so that load spreads to new servers and certificates are looked at anew; 0: none." group:"Connections"`
 	MaxConnectionAgeGrace time.Duration `name:"max-connection-age-grace" env:"VALKEYBATCH_MAX_CONNECTION_AGE_GRACE" default:"5m" min:"1s" max:"24h" placeholder:"DURATION" help:"How long calls of such a connection, streams too, may go on before they are cut off." group:"Connections"`
 }

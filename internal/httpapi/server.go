@@ -41,6 +41,8 @@ type Config struct {
 	Stream grpc.StreamServerInterceptor
 	// Limits are those of the service, as far as they are of use before it has a request.
 	Limits Limits
+	// Connections bound callers' connections.
+	Connections Connections
 	// Origins are those whose pages browsers may call from, as they send them; "*" is all.
 	Origins []string
 	// TLS secures TCP connections; nil: plaintext. Unix sockets always are.
@@ -68,9 +70,10 @@ type Limits struct {
 
 // Server serves the contract over HTTP.
 type Server struct {
-	http    *http.Server
-	api     *api
-	secured bool // TCP connections are
+	http        *http.Server
+	connections *connections
+	api         *api
+	secured     bool // TCP connections are
 	// cancel ends the contexts of all calls.
 	cancel context.CancelFunc
 	calls  *open
@@ -81,9 +84,9 @@ func New(cfg Config) *Server {
 	ctx, cancel := context.WithCancel(context.Background())
 	calls := &open{}
 	handler, api := newHandler(cfg)
-	s := &Server{cancel: cancel, calls: calls, api: api, secured: cfg.TLS != nil}
+	s := &Server{cancel: cancel, calls: calls, connections: &connections{Connections: cfg.Connections}, api: api, secured: cfg.TLS != nil}
 	s.http = &http.Server{
-		Handler:           calls.count(handler),
+		Handler:           calls.count(s.connections.ending(handler)),
 		TLSConfig:         cfg.TLS,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
@@ -91,6 +94,7 @@ func New(cfg Config) *Server {
 		// What clients do wrong on their connections is theirs to know.
 		ErrorLog:    slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context { return ctx },
+		ConnContext: s.connections.context,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams:          cfg.Limits.Calls,
 			MaxReceiveBufferPerStream:     streamWindow,
@@ -109,6 +113,7 @@ func New(cfg Config) *Server {
 
 // Serve serves a listener until Shutdown or Close, and then returns nil.
 func (s *Server) Serve(l net.Listener) error {
+	l = listener{l, s.connections}
 	serve := s.http.Serve
 	if s.secured && l.Addr().Network() != "unix" {
 		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
@@ -119,11 +124,18 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
+// Drain has every answer from now on tell a client with HTTP/1.1 that its connection ends, before
+// Shutdown ends those that idle: a request could be on its way into one of them.
+func (s *Server) Drain() { s.connections.draining.Store(true) }
+
 // Holding returns how many bytes of requests are being received and decoded at this moment, and how
 // many of JSON answers there are: what [Limits.InFlightBytes] and [Limits.InFlightReplyBytes] bound.
 func (s *Server) Holding() (requests, answers int64) {
 	return s.api.requests.used.Load(), s.api.answers.used.Load()
 }
+
+// Connections returns how many connections are open.
+func (s *Server) Connections() int64 { return s.connections.open.Load() }
 
 // Shutdown closes the listeners, tells clients to go elsewhere, and returns when the calls have
 // ended, or with an error when ctx has.

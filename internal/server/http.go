@@ -6,8 +6,6 @@ import (
 	"net"
 	"sync"
 
-	"golang.org/x/net/netutil"
-
 	"github.com/valkeybatch/valkeybatch/internal/config"
 	"github.com/valkeybatch/valkeybatch/internal/httpapi"
 	"github.com/valkeybatch/valkeybatch/internal/service"
@@ -35,6 +33,12 @@ func newHTTP(cfg *config.Config, logger *slog.Logger, batches service.Handler, s
 			Stall:              cfg.Limits.MaxStreamStall,
 			Calls:              cfg.Limits.MaxInFlightBatches + streamSlack,
 		},
+		Connections: httpapi.Connections{
+			Max:      cfg.Limits.MaxConnections,
+			Refused:  tooMany(logger, cfg.Limits.MaxConnections),
+			Age:      cfg.Connections.MaxConnectionAge,
+			AgeGrace: cfg.Connections.MaxConnectionAgeGrace,
+		},
 		TLS:     secured.tls("h2", "http/1.1"),
 		Origins: cfg.HTTP.AllowOrigin,
 		Logger:  logger,
@@ -50,11 +54,9 @@ func (s *Server) HTTPAddrs() []net.Addr {
 	return addrs
 }
 
-// serve serves the listeners, with at most so many connections on each, and tells failed if one fails.
-func (h *httpServer) serve(owned *sync.WaitGroup, logger *slog.Logger, connections int, failed chan<- error) {
+// serve serves the listeners and tells failed if one fails.
+func (h *httpServer) serve(owned *sync.WaitGroup, logger *slog.Logger, failed chan<- error) {
 	for _, l := range h.listeners {
-		// Those that are too many wait to be accepted.
-		l = netutil.LimitListener(l, connections)
 		logger.Info("listening for HTTP", "address", l.Addr().String(), "network", l.Addr().Network())
 		owned.Go(func() {
 			if err := h.Serve(l); err != nil {

@@ -160,7 +160,7 @@ func (s *Server) Run(ctx context.Context) error {
 			}
 		})
 	}
-	s.http.serve(&owned, s.logger, s.cfg.Limits.MaxConnections, failed)
+	s.http.serve(&owned, s.logger, failed)
 	select {
 	case <-ctx.Done():
 		s.drain()
@@ -177,6 +177,7 @@ func (s *Server) drain() {
 	s.logger.Info("draining", "delay", s.cfg.DrainDelay, "timeout", s.cfg.DrainTimeout)
 	// Health goes first, so that load balancers send no more while everything still works.
 	s.health.shutdown()
+	s.http.Drain()
 	if s.cfg.DrainDelay > 0 {
 		time.Sleep(s.cfg.DrainDelay)
 	}
