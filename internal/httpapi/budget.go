@@ -11,12 +11,15 @@ type budget struct {
 // take takes n bytes. If there are fewer it takes none, and returns how many would have been in
 // use with them.
 func (b *budget) take(n int64) (would int64, ok bool) {
-	would = b.used.Add(n)
-	if would > b.max {
-		b.used.Add(-n)
-		return would, false
+	for {
+		used := b.used.Load()
+		if would = used + n; would > b.max {
+			return would, false // others never see what was not taken
+		}
+		if b.used.CompareAndSwap(used, would) {
+			return would, true
+		}
 	}
-	return would, true
 }
 
 // give gives back what was taken.

@@ -45,13 +45,24 @@ func (w *jsonWriter) write(b []byte, m *jsonMessage, room int) ([]byte, error) {
 
 // need makes room for n bytes more, and counts it before there is any.
 func (w *jsonWriter) need(n int) error {
-	have, total := cap(w.out), len(w.out)+n
-	if total <= have {
+	if n <= cap(w.out)-len(w.out) {
 		return nil
 	}
-	if grown := have + have/4; total < grown && w.pay(grown) == nil {
-		total = grown
-	} else if err := w.pay(total); err != nil {
+	return w.grow(n)
+}
+
+// grow makes room for half as much again, so that it is seldom called. Where that is more than there
+// is, it takes half of what is asked for again and again: near the bound, too, it is not called often.
+func (w *jsonWriter) grow(n int) error {
+	have, least := cap(w.out), len(w.out)+n
+	total := least
+	for more := have / 2; have+more > least; more /= 2 {
+		if w.pay(have+more) == nil {
+			total = have + more
+			break
+		}
+	}
+	if err := w.pay(total); err != nil {
 		return err
 	}
 	w.out = append(make([]byte, 0, total), w.out...)
@@ -220,8 +231,12 @@ func (w *jsonWriter) double(v float64) error {
 
 const hexDigits = "0123456789abcdef"
 
-// textPiece is how much of a string is looked at before there is room for it.
-const textPiece = 4 << 10
+const (
+	// textPiece is how much of a string is looked at before there is room for it.
+	textPiece = 4 << 10
+	// longestEscape is what a byte of a string takes at most as text.
+	longestEscape = len(`\u0000`)
+)
 
 // text writes a string. What is not valid UTF-8 becomes U+FFFD.
 func (w *jsonWriter) text(s []byte) error {
@@ -233,8 +248,10 @@ func (w *jsonWriter) text(s []byte) error {
 		for back := 1; n < len(s) && back < utf8.UTFMax && !utf8.RuneStart(s[n]); back++ {
 			n-- // not within a character
 		}
-		if err := w.need(escaped(s[:n])); err != nil {
-			return err
+		if cap(w.out)-len(w.out) < longestEscape*n { // else there is room whatever it is
+			if err := w.need(escaped(s[:n])); err != nil {
+				return err
+			}
 		}
 		w.out = appendEscaped(w.out, s[:n])
 		s = s[n:]

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
 	"github.com/valkeybatch/valkeybatch/internal/service"
 	"github.com/valkeybatch/valkeybatch/internal/wire"
 )
@@ -54,7 +55,8 @@ func TestPanicOnStream(t *testing.T) {
 			r := run(t, assemble(cfg, l.logger(), listeners, backend, faulty{backend.service, receiving}, security{}, nil, &instruments{}), l)
 			for range 2 {
 				s := r.stream(t, testContext(t))
-				sendOn(t, s, 1, batch([]string{"PING"}))
+				// The receiver's stream may have ended by then.
+				_ = s.Send(&valkeybatchv1.StreamBatchesRequest{Id: 1, Request: batch([]string{"PING"})})
 				_, err := s.Recv()
 				if status.Code(err) != codes.Internal || infoOf(t, err).GetReason() != "INTERNAL" || strings.Contains(err.Error(), "secret") {
 					t.Errorf("got %v", err)

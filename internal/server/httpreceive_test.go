@@ -214,7 +214,7 @@ func TestHTTPRefusalsCount(t *testing.T) {
 	eventually(t, "its count", func() bool { return r.scrape(t).of("valkeybatch_batches_total", "status=CANCELLED") == 1 })
 	figures{
 		"valkeybatch_batches_total status=RESOURCE_EXHAUSTED": 5,
-		"valkeybatch_batches_total status=CANCELLED":           1,
+		"valkeybatch_batches_total status=CANCELLED":          1,
 		"valkeybatch_batches_total status=OK":                 0,
 	}.check(t, before, r.scrape(t))
 	for reason, n := range exhausted {
