@@ -23,23 +23,13 @@ type State struct {
 	// of reading it.
 	Topology  func() *slotmap.Topology
 	Refreshes func() slotmap.Stats
-	// Nodes returns the state of the connections.
+	// Nodes returns the state of the connections. Of nodes that the topology lacks nothing is told.
 	Nodes func() []node.Stats
 }
 
 // Watch has scrapes tell the state too. It is called once, before the first scrape.
 func (m *Metrics) Watch(s State) {
-	m.nodes.members = func() map[string]struct{} {
-		t := s.Topology()
-		if t == nil {
-			return nil
-		}
-		members := make(map[string]struct{}, len(t.Nodes()))
-		for _, addr := range t.Nodes() {
-			members[addr] = struct{}{}
-		}
-		return members
-	}
+	m.nodes.topology = s.Topology
 	m.registry.MustRegister(&stateCollector{s})
 }
 
@@ -61,7 +51,7 @@ var (
 	topologyRefreshes  = desc("topology_refreshes_total", "Reads of the topology, by result (success, failure).", "result")
 	topologyNodes      = desc("topology_nodes", "Nodes of the deployment by role (primary, replica).", "role")
 	topologySlots      = desc("topology_slots", "Hash slots of the cluster that have a primary, of 16,384; 0 of a deployment that is none.")
-	nodeReachable      = desc("node_reachable", "0 while connections to the node fail, 1 otherwise.", "node")
+	nodeReachable      = desc("node_reachable", "0 from when a connection to the node fails until it answers again, commands or the server's own probe; 1 otherwise.", "node")
 	nodeDials          = desc("node_dials_total", "Connections opened to the node, by result (success, failure).", "node", "result")
 	nodeLost           = desc("node_connections_lost_total", "Connections to the node that ended while they were wanted.", "node")
 	nodeConnections    = desc("node_connections", "Open connections to the node, by lane and state (idle, in_use).", "node", "lane", "state")
@@ -104,8 +94,12 @@ func (c *stateCollector) Collect(out chan<- prometheus.Metric) {
 	s.gauge(maxReplyBytes, float64(c.MaxReplyBytes))
 	s.gauge(serving, number(c.Serving()))
 	c.topology(s)
+	t := c.Topology()
 	for _, n := range c.Nodes() {
-		collectNode(s, n)
+		// One that has left may have been used once more by a batch that did not know it yet.
+		if t == nil || t.Has(n.Addr) {
+			collectNode(s, n)
+		}
 	}
 }
 
