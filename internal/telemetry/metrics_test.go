@@ -35,10 +35,14 @@ func TestNodesLeave(t *testing.T) {
 	m.Watch(State{
 		InFlight: func() (int64, int64) { return 0, 0 }, ReplyBytes: func() int64 { return 0 }, Serving: func() bool { return true },
 		Topology: func() *slotmap.Topology { return topology }, Refreshes: func() slotmap.Stats { return slotmap.Stats{} },
-		Nodes: func() []node.Stats { return nil },
+		Nodes: func() []node.Stats { return []node.Stats{{Addr: "a:1"}, {Addr: "b:1"}} },
 	})
-	nodes := func() string {
+	nodes := func(metric ...string) string {
 		t.Helper()
+		name := "valkeybatch_node_duration_seconds"
+		if len(metric) > 0 {
+			name = metric[0]
+		}
 		families, err := m.Gatherer().Gather()
 		if err != nil {
 			t.Fatal(err)
@@ -47,7 +51,7 @@ func TestNodesLeave(t *testing.T) {
 		for _, f := range families {
 			for _, metric := range f.GetMetric() {
 				for _, l := range metric.GetLabel() {
-					if f.GetName() == "valkeybatch_node_duration_seconds" && l.GetName() == "node" {
+					if f.GetName() == name && l.GetName() == "node" {
 						out = append(out, l.GetValue())
 					}
 				}
@@ -63,6 +67,10 @@ func TestNodesLeave(t *testing.T) {
 	m.Executed(t.Context(), report("a:1", "b:1"))
 	if got := nodes(); got != "b:1" {
 		t.Errorf("after it has left: nodes %q", got)
+	}
+	// A batch that did not know it yet may have used it once more.
+	if got := nodes("valkeybatch_node_reachable"); got != "b:1" {
+		t.Errorf("reachable or not: nodes %q", got)
 	}
 	topology = nil // not known is not gone
 	if got := nodes(); got != "b:1" {

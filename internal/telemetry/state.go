@@ -50,7 +50,7 @@ var (
 	topologyAge        = desc("topology_age_seconds", "Time since the topology was read last. Missing until it is known.")
 	topologyRefreshes  = desc("topology_refreshes_total", "Reads of the topology, by result (success, failure).", "result")
 	topologyNodes      = desc("topology_nodes", "Nodes of the deployment by role (primary, replica).", "role")
-	topologySlots      = desc("topology_slots", "Hash slots of the cluster that have a primary, of 16,384; 0 of a deployment that is none.")
+	topologySlots      = desc("topology_slots", "Hash slots of the cluster, of 16,384, whose primary has not failed. Missing until it is known, and of a deployment that is no cluster.")
 	nodeReachable      = desc("node_reachable", "0 from when a connection to the node fails until it answers again, commands or the server's own probe; 1 otherwise.", "node")
 	nodeDials          = desc("node_dials_total", "Connections opened to the node, by result (success, failure).", "node", "result")
 	nodeLost           = desc("node_connections_lost_total", "Connections to the node that ended while they were wanted.", "node")
@@ -110,16 +110,15 @@ func (c *stateCollector) topology(s sink) {
 	if !refreshes.Refreshed.IsZero() {
 		s.gauge(topologyAge, time.Since(refreshes.Refreshed).Seconds())
 	}
-	primaries, nodes, slots := 0, 0, 0
+	primaries, nodes := 0, 0
 	if t := c.Topology(); t != nil {
 		primaries, nodes = len(t.Primaries()), len(t.Nodes())
 		if t.IsCluster() {
-			slots = t.Assigned()
+			s.gauge(topologySlots, float64(t.Served()))
 		}
 	}
 	s.gauge(topologyNodes, float64(primaries), "primary")
 	s.gauge(topologyNodes, float64(nodes-primaries), "replica")
-	s.gauge(topologySlots, float64(slots))
 }
 
 func collectNode(s sink, n node.Stats) {
