@@ -33,8 +33,8 @@ type api struct {
 	errors            *connect.ErrorWriter
 }
 
-// newHandler returns what serves every request.
-func newHandler(cfg Config) http.Handler {
+// newHandler returns what serves every request, and the methods behind it.
+func newHandler(cfg Config) (http.Handler, *api) {
 	a := &api{
 		batches:  cfg.Batches,
 		stream:   cfg.Stream,
@@ -58,7 +58,7 @@ func newHandler(cfg Config) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(pathExecuteBatch, connect.NewUnaryHandler(pathExecuteBatch, a.executeBatch, options...))
 	mux.Handle(pathStreamBatches, connect.NewBidiStreamHandler(pathStreamBatches, a.streamBatches, options...))
-	return allowOrigins(cfg.Origins, a.guarded(mux))
+	return allowOrigins(cfg.Origins, a.guarded(mux)), a
 }
 
 // executeBatch is the contract's method of that name.

@@ -72,15 +72,23 @@ type Server struct {
 	// cancel ends the contexts of all calls.
 	cancel context.CancelFunc
 	calls  *open
+	api    *api
+}
+
+// InFlight returns the bytes of requests that are held at this moment, on their way in or carried
+// out, and those of JSON answers that are not sent yet.
+func (s *Server) InFlight() (requests, answers int64) {
+	return s.api.requests.used.Load(), s.api.answers.used.Load()
 }
 
 // New returns a server. It ends with Close.
 func New(cfg Config) *Server {
 	ctx, cancel := context.WithCancel(context.Background())
 	calls := &open{}
-	s := &Server{cancel: cancel, calls: calls}
+	handler, api := newHandler(cfg)
+	s := &Server{cancel: cancel, calls: calls, api: api}
 	s.http = &http.Server{
-		Handler:           calls.count(newHandler(cfg)),
+		Handler:           calls.count(handler),
 		TLSConfig:         cfg.TLS,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,

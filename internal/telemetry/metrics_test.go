@@ -35,6 +35,7 @@ func TestNodesLeave(t *testing.T) {
 	m.Watch(State{
 		InFlight: func() (int64, int64) { return 0, 0 }, ReplyBytes: func() int64 { return 0 }, Serving: func() bool { return true },
 		Topology: func() *slotmap.Topology { return topology }, Refreshes: func() slotmap.Stats { return slotmap.Stats{} },
+		Arriving: func() int64 { return 0 }, HTTPBytes: func() (int64, int64) { return 0, 0 }, LostSpans: (*Tracer)(nil).Lost,
 		Nodes: func() []node.Stats { return []node.Stats{{Addr: "a:1"}, {Addr: "b:1"}} },
 	})
 	nodes := func(metric ...string) string {

@@ -15,6 +15,10 @@ type State struct {
 	// their replies take.
 	InFlight   func() (batches, bytes int64)
 	ReplyBytes func() int64
+	// Arriving returns the bytes of long requests on their way in by gRPC that are not among those in
+	// flight yet, HTTPBytes those of all requests by HTTP and of the answers made of their replies.
+	Arriving  func() int64
+	HTTPBytes func() (requests, answers int64)
 	// MaxBatches, MaxBytes and MaxReplyBytes are the bounds of those.
 	MaxBatches, MaxBytes, MaxReplyBytes int64
 	// Serving tells what health says.
@@ -25,6 +29,9 @@ type State struct {
 	Refreshes func() slotmap.Stats
 	// Nodes returns the state of the connections. Of nodes that the topology lacks nothing is told.
 	Nodes func() []node.Stats
+	// LostSpans returns how many spans were dropped because too many waited to be sent, and how many
+	// could not be sent.
+	LostSpans func() (waiting, sending uint64)
 }
 
 // Watch has scrapes tell the state too. It is called once, before the first scrape.
@@ -43,6 +50,10 @@ var (
 	inFlightBatches    = desc("in_flight_batches", "Batches that are carried out at this moment.")
 	inFlightBytes      = desc("in_flight_request_bytes", "What the batches in flight count as in bytes.")
 	inFlightReplyBytes = desc("in_flight_reply_bytes", "Bytes of replies that are held until their responses are sent.")
+	arrivingBytes      = desc("arriving_request_bytes", "Bytes of long requests on their way in by gRPC, before they are in flight.")
+	httpRequestBytes   = desc("http_request_bytes", "Bytes of requests by HTTP, from when they arrive until their calls end or their streams go on.")
+	httpAnswerBytes    = desc("http_answer_bytes", "Bytes of JSON answers that are held until they are sent.")
+	spansLost          = desc("trace_spans_lost_total", "Spans that did not reach the collector, by cause: queue_full where too many waited to be sent, export where sending failed.", "cause")
 	maxBatches         = desc("in_flight_batches_limit", "Most batches in flight (max-in-flight-batches).")
 	maxBytes           = desc("in_flight_request_bytes_limit", "Most bytes of batches in flight (max-in-flight-bytes).")
 	maxReplyBytes      = desc("in_flight_reply_bytes_limit", "Most bytes of replies held (max-in-flight-reply-bytes).")
@@ -63,7 +74,7 @@ var (
 // Describe implements prometheus.Collector.
 func (c *stateCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		inFlightBatches, inFlightBytes, inFlightReplyBytes, maxBatches, maxBytes, maxReplyBytes, serving,
+		inFlightBatches, inFlightBytes, inFlightReplyBytes, arrivingBytes, httpRequestBytes, httpAnswerBytes, spansLost, maxBatches, maxBytes, maxReplyBytes, serving,
 		topologyAge, topologyRefreshes, topologyNodes, topologySlots,
 		nodeReachable, nodeDials, nodeLost, nodeConnections, nodeInFlight, nodeInFlightBytes, nodeWaiting,
 	} {
@@ -89,6 +100,13 @@ func (c *stateCollector) Collect(out chan<- prometheus.Metric) {
 	s.gauge(inFlightBatches, float64(batches))
 	s.gauge(inFlightBytes, float64(bytes))
 	s.gauge(inFlightReplyBytes, float64(c.ReplyBytes()))
+	s.gauge(arrivingBytes, float64(c.Arriving()))
+	requests, answers := c.HTTPBytes()
+	s.gauge(httpRequestBytes, float64(requests))
+	s.gauge(httpAnswerBytes, float64(answers))
+	waiting, sending := c.LostSpans()
+	s.counter(spansLost, waiting, "queue_full")
+	s.counter(spansLost, sending, "export")
 	s.gauge(maxBatches, float64(c.MaxBatches))
 	s.gauge(maxBytes, float64(c.MaxBytes))
 	s.gauge(maxReplyBytes, float64(c.MaxReplyBytes))
