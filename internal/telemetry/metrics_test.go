@@ -20,7 +20,7 @@ import (
 
 func report(addrs ...string) *executor.Report {
 	now := time.Now()
-	r := &executor.Report{Commands: 1, Start: now, Sent: now, End: now.Add(time.Millisecond), Rounds: 1, Results: make([]executor.Result, 1)}
+	r := &executor.Report{Commands: 1, Start: now, Planned: now, End: now.Add(time.Millisecond), Rounds: 1, Results: make([]executor.Result, 1)}
 	r.Families[command.FamilyString] = 1
 	for _, addr := range addrs {
 		r.Sends = append(r.Sends, executor.Send{Node: addr, Commands: 1, Start: now, Written: now, End: now.Add(time.Millisecond)})
