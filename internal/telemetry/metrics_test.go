@@ -134,3 +134,31 @@ func BenchmarkNotTraced(b *testing.B) {
 		_, _ = t.sampled(context.Background())
 	}
 }
+
+// TestNoSeriesStays: a node that leaves while batches on it end leaves no series behind.
+func TestNoSeriesStays(t *testing.T) {
+	var times nodeTimes
+	times.init()
+	topology := slotmap.Standalone("b:1")
+	times.topology = func() *slotmap.Topology { return topology }
+	for range 1000 {
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			for lane := range node.Class(node.Classes) {
+				times.of("a:1", lane).Observe(1)
+			}
+		}()
+		for during := true; during; {
+			select {
+			case <-ended:
+				during = false
+			default:
+			}
+			times.prune()
+		}
+		if n := testutil.CollectAndCount(times.vec); n != 0 {
+			t.Fatalf("%d series of a node that has left", n)
+		}
+	}
+}
