@@ -134,6 +134,10 @@ lint: vet ## Check formatting, go vet, staticcheck, known vulnerabilities, the c
 helm-lint: ## Lint the Helm chart, render it, and check what it and the sidecar's manifest say
 	cd tools/helm && $(GO) vet ./... && $(GO) test -count=1 -timeout $(TIMEOUT) ./...
 
+.PHONY: alerts-test
+alerts-test: ## Hold the alert rules and the dashboard's queries to Prometheus' own engine
+	cd tools/prometheus && $(GO) vet ./... && $(GO) test -count=1 -timeout $(TIMEOUT) ./...
+
 .PHONY: generate
 generate: valkey ## Generate code anew: the contract's Go code, the command table
 	$(TOOL) buf generate

@@ -141,7 +141,7 @@ func (r *run) transaction(ctx context.Context, tx *part, to target) *node.Batch 
 		Asking:  tx.trouble != nil && tx.trouble.asking,
 	}
 	r.pool.Get(to.addr).Do(ctx, how, nb)
-	r.noteTransaction(to.addr, how, nb)
+	r.noteTransaction(tx, how, nb)
 	if nb.Held() {
 		r.keep()
 	}
@@ -192,7 +192,7 @@ func (r *run) settleAtomic(ctx context.Context, tx *part, nb *node.Batch) (*Resu
 	t := tx.troubled()
 	t.last = failure
 	t.attempts++
-	r.putOff(failure)
+	r.putOff(t, failure)
 	t.to, t.asking = "", false
 	t.due = r.due(t.attempts)
 	r.stale = true

@@ -48,6 +48,8 @@ type trouble struct {
 	strangers int
 	// asked are the nodes that redirected a script's command since its last failure.
 	asked []string
+	// again is what the report is to count once the part is sent again.
+	again again
 	// unsure is whether an earlier try was written and never answered, so that the command
 	// may have taken effect whatever a later try is told.
 	unsure bool

@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/valkeybatch/valkeybatch/internal/command"
@@ -24,18 +25,19 @@ type Report struct {
 	// Atomic is whether it was a transaction, Commands the number of its commands.
 	Atomic   bool
 	Commands int
-	// Families counts the commands by their families; all zero when nothing was sent.
+	// Families counts the commands by their families; all zero when nothing was written to a node.
 	Families [command.Families]int
-	// Start is when Execute began, Sent when the first sub-pipeline was sent (zero: none was),
-	// End when everything was known.
-	Start, Sent, End time.Time
-	// Rounds is how often sub-pipelines were sent; Sends are all of them, in the order of the rounds.
+	// Start is when Execute began, Planned when it was known which node each command goes to, or that
+	// none fits (zero: it never was), End when everything was known.
+	Start, Planned, End time.Time
+	// Rounds is how often sub-pipelines were sent; Sends are all of them, in the order of the rounds,
+	// those to nodes that could not be reached included.
 	Rounds int
 	Sends  []Send
-	// Moved and Asked count commands, or parts of split ones, that followed a redirect of that
-	// kind; a transaction counts as one.
+	// Moved and Asked count commands, or parts of split ones, that were sent where a redirect of that
+	// kind points; a transaction counts as one.
 	Moved, Asked int
-	// Retries counts commands, likewise, that were put off to be sent again, by cause.
+	// Retries counts commands, likewise, that were sent again for an error, by cause.
 	Retries [Causes]int
 	// Results is what came of the commands; nil when the batch failed as a whole, as Err says.
 	// Of a batch with raise_on_error both may be set.
@@ -46,6 +48,8 @@ type Report struct {
 	detailed bool
 	// base is where the sends of the latest round begin, current the one that is being settled.
 	base, current int
+	// again is whether anything is to be sent again.
+	again bool
 }
 
 // Send is one sub-pipeline, or a transaction, on its way to a node and back.
@@ -78,7 +82,7 @@ func (s *Send) Queued() time.Duration {
 	return max(0, s.Written.Sub(s.Start))
 }
 
-// Cause is why a command was put off to be sent again.
+// Cause is why a command was sent again.
 type Cause uint8
 
 // The causes.
@@ -89,15 +93,25 @@ const (
 	CauseLoading
 	CauseMasterDown
 	CauseReadOnly
+	CauseUnknownNode // it was redirected to a node that the topology does not have
 	// Causes is how many there are.
-	Causes = int(CauseReadOnly) + 1
+	Causes = int(CauseUnknownNode) + 1
 )
 
-// causeCodes are the codes of the errors that are causes.
-var causeCodes = [Causes]string{CodeConnection, "TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY"}
+// causeCodes are the codes of the errors that are causes; the last one has none of its own.
+var causeCodes = [Causes]string{CodeConnection, "TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY", "UNKNOWN_NODE"}
 
 // String returns the code of the error that the cause is.
 func (c Cause) String() string { return causeCodes[c] }
+
+// again is why a part is to be sent again: a Cause, or a redirect that it follows. One more than
+// that, so that zero says that it is not, or was already.
+type again uint8
+
+const (
+	againMoved = again(Causes) + 1
+	againAsk   = againMoved + 1
+)
 
 // maxReportedSends is how many sends are worth keeping room for.
 const maxReportedSends = 256
@@ -115,16 +129,15 @@ func (r *run) settling(i int) {
 	}
 }
 
-// followed takes note of a redirect that is followed.
-func (r *run) followed(ask bool) {
+// followed takes note of a redirect that is to be followed.
+func (r *run) followed(t *trouble, ask bool) {
 	rep := r.report
 	if rep == nil {
 		return
 	}
+	t.again, rep.again = againMoved, true
 	if ask {
-		rep.Asked++
-	} else {
-		rep.Moved++
+		t.again = againAsk
 	}
 	if rep.current < len(rep.Sends) {
 		rep.Sends[rep.current].Redirected++
@@ -132,16 +145,38 @@ func (r *run) followed(ask bool) {
 }
 
 // putOff takes note of a command that is to be sent again for an error.
-func (r *run) putOff(err *CommandError) {
-	if r.report == nil {
-		return
-	}
+func (r *run) putOff(t *trouble, err *CommandError) {
 	for cause, code := range causeCodes {
 		if code == err.Code {
-			r.report.Retries[cause]++
+			r.putOffFor(t, Cause(cause))
 			return
 		}
 	}
+}
+
+// putOffFor takes note of a command that is to be sent again.
+func (r *run) putOffFor(t *trouble, cause Cause) {
+	if r.report != nil {
+		t.again, r.report.again = again(cause)+1, true
+	}
+}
+
+// sentAgain counts a part that was sent, if that was not for the first time. Until then it is not
+// certain to be: the time may end before.
+func (rep *Report) sentAgain(t *trouble) {
+	if t == nil {
+		return
+	}
+	switch t.again {
+	case 0:
+	case againMoved:
+		rep.Moved++
+	case againAsk:
+		rep.Asked++
+	default:
+		rep.Retries[t.again-1]++
+	}
+	t.again = 0
 }
 
 // noteRound takes note of a round that is over, before its sub-pipelines are released.
@@ -150,6 +185,7 @@ func (r *run) noteRound(p *plan, round []sent) {
 	if rep == nil {
 		return
 	}
+	rep.planned(r.sentAt)
 	rep.base = len(rep.Sends)
 	for i := range round {
 		s := &round[i]
@@ -164,12 +200,26 @@ func (r *run) noteRound(p *plan, round []sent) {
 				}
 			}
 		}
+		if rep.again {
+			for _, part := range s.parts {
+				rep.sentAgain(p.parts[part].trouble)
+			}
+		}
 		rep.sent(r.sentAt, s.addr, s.to, s.batch, len(s.parts), asking)
 		if rep.detailed {
 			rep.Sends[len(rep.Sends)-1].Slots = p.slots(s.parts)
 		}
 	}
-	rep.Rounds++
+	if len(round) > 0 {
+		rep.Rounds++
+	}
+}
+
+// planned takes note of the first round, of which nothing may have been sent for want of a node.
+func (rep *Report) planned(at time.Time) {
+	if rep.Planned.IsZero() {
+		rep.Planned = at
+	}
 }
 
 // slots counts the slots in which the keys of some parts lie.
@@ -188,7 +238,7 @@ func (p *plan) slots(parts []int32) int {
 }
 
 // noteTransaction takes note of a transaction that was sent once.
-func (r *run) noteTransaction(addr string, to node.Target, nb *node.Batch) {
+func (r *run) noteTransaction(tx *part, to node.Target, nb *node.Batch) {
 	if r.report == nil {
 		return
 	}
@@ -196,17 +246,16 @@ func (r *run) noteTransaction(addr string, to node.Target, nb *node.Batch) {
 	if to.Asking {
 		asking = len(r.batch.Commands)
 	}
+	r.report.planned(r.sentAt)
+	r.report.sentAgain(tx.trouble)
 	r.report.base = len(r.report.Sends)
 	r.report.current = r.report.base
-	r.report.sent(r.sentAt, addr, to, nb, len(r.batch.Commands), asking)
+	r.report.sent(r.sentAt, tx.node, to, nb, len(r.batch.Commands), asking)
 	r.report.Rounds++
 }
 
 func (rep *Report) sent(at time.Time, addr string, to node.Target, nb *node.Batch, commands, asking int) {
 	written, settled := nb.Times()
-	if rep.Sent.IsZero() {
-		rep.Sent = at
-	}
 	rep.Sends = append(rep.Sends, Send{
 		Round: rep.Rounds, Node: addr, Lane: to.Class, Replica: to.Replica,
 		Commands: commands, Bytes: nb.Bytes(), Asking: asking,
@@ -217,7 +266,7 @@ func (rep *Report) sent(at time.Time, addr string, to node.Target, nb *node.Batc
 // tell tells the observer what became of the batch.
 func (r *run) tell(results *Results, err error) {
 	rep := r.report
-	if rep.Rounds > 0 {
+	if slices.ContainsFunc(rep.Sends, func(s Send) bool { return !s.Written.IsZero() }) {
 		r.countFamilies()
 	}
 	if results != nil {

@@ -136,7 +136,7 @@ func (r *run) follow(ctx context.Context, pt *part, reply *CommandError, it item
 		}
 	}
 	t.redirects++
-	r.followed(rd.ask)
+	r.followed(t, rd.ask)
 	t.to, t.asking, t.due = rd.addr, rd.ask, time.Time{}
 	if rd.ask {
 		t.owner, _ = topo.Primary(uint16(rd.slot))
@@ -160,6 +160,7 @@ func (r *run) stranger(pt *part, reply *CommandError, it item) bool {
 		return false
 	}
 	t.strangers++
+	r.putOffFor(t, CauseUnknownNode)
 	t.last, t.to, t.asking = reply, "", false
 	t.due = r.due(t.strangers)
 	r.stale = true
@@ -188,7 +189,7 @@ func (r *run) wait(pt *part, err *CommandError, it item) {
 	t := pt.troubled()
 	t.last, t.asked = err, nil
 	t.attempts++
-	r.putOff(err)
+	r.putOff(t, err)
 	t.due = r.due(t.attempts)
 	if err.Code == "TRYAGAIN" && t.asking {
 		topo := r.cfg.Map.Load()
@@ -243,7 +244,7 @@ func (r *run) settleUnanswered(pt *part, state node.State, failure error) {
 	t.last, t.asked = err, nil
 	t.unsure = t.unsure || state == node.Unknown
 	t.attempts++
-	r.putOff(err)
+	r.putOff(t, err)
 	t.to, t.asking = "", false
 	t.due = r.due(t.attempts)
 }

@@ -32,7 +32,7 @@ type api struct {
 	requests, answers *budget
 }
 
-// newHandler returns what serves every request.
+// newHandler returns what serves every request, and the methods behind it.
 func newHandler(cfg Config) (http.Handler, *api) {
 	answers := &budget{max: cfg.Limits.InFlightReplyBytes}
 	encoding := encoder{cfg.Batches, answers}

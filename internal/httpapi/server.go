@@ -128,9 +128,9 @@ func (s *Server) Serve(l net.Listener) error {
 // Shutdown ends those that idle: a request could be on its way into one of them.
 func (s *Server) Drain() { s.connections.draining.Store(true) }
 
-// Holding returns how many bytes of requests are being received and decoded at this moment, and how
+// InFlight returns how many bytes of requests are being received and decoded at this moment, and how
 // many of JSON answers there are: what [Limits.InFlightBytes] and [Limits.InFlightReplyBytes] bound.
-func (s *Server) Holding() (requests, answers int64) {
+func (s *Server) InFlight() (requests, answers int64) {
 	return s.api.requests.used.Load(), s.api.answers.used.Load()
 }
 

@@ -13,6 +13,7 @@ type Node struct {
 	pool     *Pool
 	gate     gate
 	gone     atomic.Bool
+	probing  atomic.Bool
 	dials    dialCounts
 	links    [2][2]link // by class (Ordinary, Bulk) and replica
 	alone    exclusive
@@ -73,7 +74,14 @@ func (n *Node) Do(ctx context.Context, t Target, b *Batch) {
 
 // finished takes note of what came of a sub-batch.
 func (n *Node) finished(b *Batch) {
-	if b.err == nil && n.gate.answered() {
+	if b.err == nil {
+		n.answered()
+	}
+}
+
+// answered takes note that the node answers.
+func (n *Node) answered() {
+	if n.gate.answered() {
 		n.pool.cfg.Logger.Info("a node can be reached again", "node", n.addr)
 	}
 }

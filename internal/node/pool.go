@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -18,6 +19,8 @@ type Pool struct {
 	nodes  map[string]*Node
 	conns  map[*conn]struct{}
 	closed bool
+	// members are the addresses retained last; nil: it is not known which are the deployment's.
+	members map[string]struct{}
 }
 
 // NewPool returns a pool without nodes. It is to be closed.
@@ -52,10 +55,13 @@ func (p *Pool) Get(addr string) *Node {
 }
 
 // Retain closes the nodes whose addresses are not in the set. What is in flight on them
-// finishes; what comes later by an old *Node is refused as not sent.
+// finishes; what comes later by an old *Node is refused as not sent. A node that is got again
+// although it is not in the set, by who knows no better yet, is closed after a while; of the nil
+// set, that closes all nodes, none is. The set must not be changed afterwards.
 func (p *Pool) Retain(addrs map[string]struct{}) {
 	var gone []*Node
 	p.mu.Lock()
+	p.members = addrs
 	for addr, n := range p.nodes {
 		if _, ok := addrs[addr]; !ok {
 			delete(p.nodes, addr)
@@ -66,6 +72,31 @@ func (p *Pool) Retain(addrs map[string]struct{}) {
 	for _, n := range gone {
 		n.retire()
 	}
+}
+
+// strangers returns the nodes that are not among those retained last. Of strangers seen before it
+// closes those that still are: one that has just joined the deployment is got before Retain is told.
+func (p *Pool) strangers(before []*Node) (now []*Node) {
+	var gone []*Node
+	p.mu.Lock()
+	if p.members != nil {
+		for addr, n := range p.nodes {
+			if _, ok := p.members[addr]; ok {
+				continue
+			}
+			if slices.Contains(before, n) {
+				delete(p.nodes, addr)
+				gone = append(gone, n)
+			} else {
+				now = append(now, n)
+			}
+		}
+	}
+	p.mu.Unlock()
+	for _, n := range gone {
+		n.retire()
+	}
+	return now
 }
 
 // Close ends all connections at once: what is in flight fails with ErrClosed. It returns when
@@ -126,16 +157,19 @@ func (p *Pool) goDial(dial func(ctx context.Context)) bool {
 	return true
 }
 
-// pruneIdle closes exclusive connections that are not used any more.
+// pruneIdle closes exclusive connections that are not used any more, and nodes that are not the
+// deployment's.
 func (p *Pool) pruneIdle() {
 	defer p.wg.Done()
 	tick := time.NewTicker(max(p.cfg.IdleTimeout/2, time.Millisecond))
 	defer tick.Stop()
+	var strangers []*Node
 	for {
 		select {
 		case <-p.ctx.Done():
 			return
 		case now := <-tick.C:
+			strangers = p.strangers(strangers)
 			p.mu.RLock()
 			nodes := make([]*Node, 0, len(p.nodes))
 			for _, n := range p.nodes {

@@ -11,8 +11,8 @@ import (
 type Stats struct {
 	// Addr is the node's address.
 	Addr string
-	// Reachable is whether the node has answered, or a connection could be made, since the last
-	// one that could not. A node that was never dialled is reachable.
+	// Reachable is whether the node has answered, callers or the pool's own probe, since the last
+	// connection that could not be made or was of no use. A node that was never dialled is reachable.
 	Reachable bool
 	// Dialled counts connections that could be opened, DialFailures those that could not, and
 	// Lost those that ended while they were wanted.

@@ -9,18 +9,21 @@ import (
 // deployment holds to have failed.
 var errFailed = errors.New("the node is silent, and has failed in the eyes of its cluster")
 
-// watch looks for callers who wait for a silent node. Whether it hangs or is slow, nobody can
-// tell from here, so that they go on waiting; but the deployment may know more.
+// watch looks for callers who wait for a silent node, and for nodes that could not be reached.
+// Whether a silent node hangs or is slow, nobody can tell from here, so that they go on waiting;
+// but the deployment may know more.
 func (p *Pool) watch() {
 	defer p.wg.Done()
 	tick := time.NewTicker(silence / 2)
 	defer tick.Stop()
 	var open []*conn
+	var probes prober
 	for {
 		select {
 		case <-p.ctx.Done():
 			return
-		case <-tick.C:
+		case now := <-tick.C:
+			probes.look(p, now)
 		}
 		p.mu.RLock()
 		for c := range p.conns {

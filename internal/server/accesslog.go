@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/logging"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
@@ -56,9 +55,9 @@ func (a *accessLog) end(ctx context.Context, method string, request *wire.Reques
 		slog.Int64("request_bytes", size.CommandBytes),
 		slog.String("status", status.Code(err).String()),
 	)
-	if fields := logging.Fields(nil); err != nil {
-		if fields = reasonField(err); len(fields) == 2 {
-			attrs = append(attrs, slog.Any("reason", fields[1]))
+	if err != nil {
+		if reason := reasonOf(err); reason != "" {
+			attrs = append(attrs, slog.String("reason", reason))
 		}
 	} else if request.Response != nil {
 		attrs = append(attrs, slog.Uint64("failed_count", uint64(request.Response.Failed)), slog.Int("response_bytes", request.Response.Size()))

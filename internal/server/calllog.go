@@ -134,11 +134,19 @@ func batchFields(logger *slog.Logger) grpc.UnaryServerInterceptor {
 
 // reasonField is the reason that a failed call's status gives to programs.
 func reasonField(err error) logging.Fields {
+	if reason := reasonOf(err); reason != "" {
+		return logging.Fields{reasonKey, reason}
+	}
+	return nil
+}
+
+// reasonOf is the reason in a status; empty: there is none.
+func reasonOf(err error) string {
 	st, _ := status.FromError(err)
 	for _, detail := range st.Details() {
 		if info, ok := detail.(*errdetails.ErrorInfo); ok {
-			return logging.Fields{reasonKey, info.GetReason()}
+			return info.GetReason()
 		}
 	}
-	return nil
+	return ""
 }

@@ -99,7 +99,8 @@ func (s scraped) labelsOf(name string) map[string][]string {
 var added = []string{"instance", "job"}
 
 // checkQuery holds a query to what was scraped: each metric is there, with each label that the
-// query names, and values that the query asks for exactly.
+// query names, and values that the query asks for exactly. Whether it is a query at all, and an alert
+// fires when it should, is for tools/prometheus to say, where Prometheus' own engine is at hand.
 func checkQuery(s scraped, expr string) (problems []string) {
 	if strings.Count(expr, "(") != strings.Count(expr, ")") || strings.Count(expr, "{") != strings.Count(expr, "}") {
 		problems = append(problems, "its brackets do not match")

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/logging"
@@ -44,13 +45,14 @@ const (
 )
 
 // newGRPC returns a gRPC server without services, whose calls pass the interceptors.
-func newGRPC(cfg *config.Config, logger *slog.Logger, creds credentials.TransportCredentials, calls interceptors, others *otherStreams) *grpc.Server {
+func newGRPC(cfg *config.Config, logger *slog.Logger, creds credentials.TransportCredentials, calls interceptors, others *otherStreams, open *atomic.Int64) *grpc.Server {
 	return grpc.NewServer(
 		// Responses that nobody reads are given up.
 		grpc.Creds(stall.Credentials(creds, stall.Options{
 			Patience:       cfg.Limits.MaxStreamStall,
 			MaxConnections: cfg.Limits.MaxConnections,
 			Setting:        settingConnections,
+			Open:           open,
 			Refused:        tooMany(logger, cfg.Limits.MaxConnections),
 			Ended:          unread(logger, cfg.Limits.MaxStreamStall),
 		})),

@@ -112,7 +112,7 @@ func TestHTTPUnknownCallersTakeNoRoom(t *testing.T) {
 			}
 		}
 	}
-	if requests, _ := r.http.Holding(); requests != 0 {
+	if requests, _ := r.http.InFlight(); requests != 0 {
 		t.Errorf("%d bytes are held", requests)
 	}
 	figures{
@@ -203,13 +203,13 @@ func TestHTTPRefusalsCount(t *testing.T) {
 		resp, failed = answerTo(t, conn)
 		refused("an answer beyond the bound", "LIMIT_EXCEEDED", resp, failed)
 	}
-	if requests, answers := r.http.Holding(); requests != 0 || answers != 0 {
+	if requests, answers := r.http.InFlight(); requests != 0 || answers != 0 {
 		t.Errorf("%d bytes of requests and %d of answers are held", requests, answers)
 	}
 	// A caller that goes before it has sent its request.
 	conn = r.dialHTTP(t)
 	begin(t, conn, "application/json", "{", "Content-Length: 100")
-	eventually(t, "the request's first byte", func() bool { requests, _ := r.http.Holding(); return requests == 1 })
+	eventually(t, "the request's first byte", func() bool { requests, _ := r.http.InFlight(); return requests == 1 })
 	conn.Close()
 	eventually(t, "its count", func() bool { return r.scrape(t).of("valkeybatch_batches_total", "status=CANCELLED") == 1 })
 	figures{
@@ -264,7 +264,7 @@ func TestHTTPStreamAnswerOverBudget(t *testing.T) {
 		t.Errorf("the stream's end: %v", err)
 	}
 	_ = s.CloseResponse()
-	if _, answers := r.http.Holding(); answers != 0 {
+	if _, answers := r.http.InFlight(); answers != 0 {
 		t.Errorf("%d bytes of answers are held", answers)
 	}
 	figures{

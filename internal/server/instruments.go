@@ -128,6 +128,9 @@ func (i *instruments) batch() grpc.UnaryServerInterceptor {
 		size, _ := request.Measure()
 		if i.metrics != nil {
 			i.metrics.Batch(size.Atomic, size.Commands, code, took)
+			if err != nil {
+				i.metrics.Failed(reasonOf(err))
+			}
 		}
 		if span != nil {
 			span.End(size.Atomic, size.Commands, err)
@@ -136,6 +139,21 @@ func (i *instruments) batch() grpc.UnaryServerInterceptor {
 			i.access.end(ctx, info.FullMethod, request, size, err, took)
 		}
 		return answer, err
+	}
+}
+
+// stream returns the interceptor that counts streams which end with an error of the service; nil
+// when nothing is to be. What their batches' callers were told is counted by batch.
+func (i *instruments) stream() grpc.StreamServerInterceptor {
+	if i.metrics == nil {
+		return nil
+	}
+	return func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+		err := handler(srv, s)
+		if reason := reasonOf(err); reason != "" {
+			i.metrics.Failed(reason)
+		}
+		return err
 	}
 }
 
@@ -165,6 +183,9 @@ func (s *Server) startAdmin() error {
 	s.telemetry.metrics.Watch(telemetry.State{
 		InFlight:      s.backend.service.InFlight,
 		ReplyBytes:    s.backend.replies.Used,
+		Arriving:      s.backend.service.Arriving,
+		HTTPBytes:     s.http.InFlight,
+		Connections:   func() (byGRPC, byHTTP int64) { return s.connections.Load(), s.http.Connections() },
 		MaxBatches:    int64(s.cfg.Limits.MaxInFlightBatches),
 		MaxBytes:      int64(s.cfg.Limits.MaxInFlightBytes),
 		MaxReplyBytes: int64(s.cfg.Limits.MaxInFlightReplyBytes),
@@ -172,6 +193,7 @@ func (s *Server) startAdmin() error {
 		Topology:      s.backend.topology.Load,
 		Refreshes:     func() slotmap.Stats { return s.backend.topology.Stats() },
 		Nodes:         func() []node.Stats { return s.backend.users.stats(s.backend.pool) },
+		LostSpans:     s.telemetry.tracer.Lost,
 	})
 	s.admin = admin.New(l[0], admin.Config{
 		Metrics: s.telemetry.metrics.Gatherer(), Ready: s.serving, PProf: s.cfg.Admin.PProf, Logger: s.logger,

@@ -38,6 +38,12 @@ func newInterceptors(logger *slog.Logger, g *gate, instruments *instruments) int
 			return recovering(srv, s, info, func(srv any, s grpc.ServerStream) error { return g.stream(srv, s, info, handler) })
 		}
 	}
+	if failed := instruments.stream(); failed != nil {
+		inner := stream
+		stream = func(srv any, s grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+			return failed(srv, s, info, func(srv any, s grpc.ServerStream) error { return inner(srv, s, info, handler) })
+		}
+	}
 	return interceptors{
 		counting: counting,
 		batch: chain(

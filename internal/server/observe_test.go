@@ -7,7 +7,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	common "go.opentelemetry.io/proto/otlp/common/v1"
 	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
@@ -15,6 +17,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	valkeybatchv1 "github.com/valkeybatch/valkeybatch/gen/go/valkeybatch/v1"
+	"github.com/valkeybatch/valkeybatch/internal/executor"
 	"github.com/valkeybatch/valkeybatch/internal/valkeytest"
 )
 
@@ -325,5 +328,20 @@ func TestReadiness(t *testing.T) {
 	}
 	if got := r.scrape(t).of("valkeybatch_serving"); got != 0 {
 		t.Errorf("valkeybatch_serving is %v", got)
+	}
+}
+
+// TestSlowWithoutNode: pauses before retries are no planning, though there was no node to send to.
+func TestSlowWithoutNode(t *testing.T) {
+	at := time.Now()
+	r := &executor.Report{Commands: 1, Start: at, Planned: at.Add(time.Second), End: at.Add(5 * time.Second)}
+	got := map[string]string{}
+	for _, a := range where(r) {
+		got[a.Key] = a.Value.String()
+	}
+	want := map[string]string{"planning": "1s", "in_rounds": "0s", "of_that_queued": "0s", "between_rounds": "4s",
+		"rounds": "0", "sub_pipelines": "0", "moved": "0", "ask": "0", "retries": "0"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }

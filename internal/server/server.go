@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -29,10 +30,12 @@ type Server struct {
 	health    *healthLoop
 	grpc      *grpc.Server
 	others    *otherStreams
-	http      httpServer
-	admin     *admin.Server // nil: there is none
-	telemetry *instruments
-	close     sync.Once
+	// connections are how many of gRPC's are open.
+	connections *atomic.Int64
+	http        httpServer
+	admin       *admin.Server // nil: there is none
+	telemetry   *instruments
+	close       sync.Once
 }
 
 // Option says something of a server that no setting does.
@@ -102,16 +105,18 @@ func assemble(cfg *config.Config, logger *slog.Logger, listeners []net.Listener,
 	batches service.Handler, secured security, g *gate, instruments *instruments,
 ) *Server {
 	calls := newInterceptors(logger, g, instruments)
+	connections := new(atomic.Int64)
 	others := newOtherStreams(cfg.Limits.MaxStreams)
 	s := &Server{
-		cfg:       cfg,
-		logger:    logger,
-		listeners: listeners,
-		backend:   backend,
-		grpc:      newGRPC(cfg, logger, secured.credentials(logger), calls, others),
-		others:    others,
-		http:      httpServer{Server: newHTTP(cfg, logger, batches, secured, calls)},
-		telemetry: instruments,
+		cfg:         cfg,
+		logger:      logger,
+		listeners:   listeners,
+		backend:     backend,
+		grpc:        newGRPC(cfg, logger, secured.credentials(logger), calls, others, connections),
+		others:      others,
+		connections: connections,
+		http:        httpServer{Server: newHTTP(cfg, logger, batches, secured, calls)},
+		telemetry:   instruments,
 	}
 	service.Register(s.grpc, batches, calls.batch)
 	s.health = newHealthLoop(s.grpc, backend.check, logger)

@@ -52,11 +52,11 @@ func (s *slowLog) Executed(ctx context.Context, r *executor.Report) {
 	s.logger.LogAttrs(ctx, slog.LevelWarn, "a batch was slow", attrs...)
 }
 
-// where says where a batch's time went. Its parts add up to all of it: planning until the first
-// sub-pipelines were sent, each round until its last sub-pipeline was answered, and between
+// where says where a batch's time went. Its parts add up to all of it: planning until it was known
+// where the commands go, each round until its last sub-pipeline was answered, and between
 // rounds, when it waits for the pause before a retry or for a look at the topology.
 func where(r *executor.Report) []slog.Attr {
-	if len(r.Sends) == 0 {
+	if r.Planned.IsZero() {
 		return []slog.Attr{slog.Duration("planning", r.End.Sub(r.Start))}
 	}
 	var inRounds, inQueues time.Duration
@@ -72,7 +72,7 @@ func where(r *executor.Report) []slog.Attr {
 		byNode[slowest.Node] += span(&slowest)
 		sends = sends[n:]
 	}
-	planning := r.Sent.Sub(r.Start)
+	planning := r.Planned.Sub(r.Start)
 	attrs := []slog.Attr{
 		slog.Duration("planning", planning),
 		slog.Duration("in_rounds", inRounds),
@@ -91,6 +91,9 @@ func where(r *executor.Report) []slog.Attr {
 		}
 	}
 	attrs = append(attrs, slog.Int("retries", retries))
+	if len(r.Sends) == 0 {
+		return attrs
+	}
 	slowest := slices.Clone(r.Sends)
 	slices.SortStableFunc(slowest, func(a, b executor.Send) int { return longer(b, a) })
 	slowest = slowest[:min(len(slowest), maxSlowSends)]

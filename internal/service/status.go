@@ -42,6 +42,15 @@ const (
 	ReasonInternal           = "INTERNAL"
 )
 
+// Reasons returns the reasons that are this package's.
+func Reasons() []string {
+	return []string{
+		ReasonLimitExceeded, ReasonOverloaded, ReasonWrongDeployment, ReasonCommandFailed, ReasonTransaction, ReasonDeadlineExceeded,
+		ReasonCancelled, ReasonDeploymentUnusable, ReasonUnauthenticated, ReasonIdentityDenied, ReasonIdentityLimit, ReasonDraining,
+		ReasonStalled, ReasonInternal,
+	}
+}
+
 // When to come back, as RetryInfo tells callers: soon after an overload, which ends with the
 // batches in flight; later when the deployment is gone.
 const (

@@ -309,5 +309,23 @@ func (t *Topology) ShardSlot(addr string) (slot uint16, ok bool) {
 	return slot, true
 }
 
-// Assigned returns the number of slots that some node serves.
+// Assigned returns the number of slots that have a primary, failed or not.
 func (t *Topology) Assigned() int { return t.assigned }
+
+// Served returns the number of slots whose primary has not failed.
+func (t *Topology) Served() int {
+	if !t.cluster {
+		return Slots
+	}
+	failed := make([]bool, len(t.shards))
+	for i, s := range t.shards {
+		failed[i] = t.members[s.primary].failed
+	}
+	n := 0
+	for _, i := range t.slots {
+		if i != noShard && !failed[i] {
+			n++
+		}
+	}
+	return n
+}

@@ -50,6 +50,12 @@ func TestTopologyCluster(t *testing.T) {
 	if !topo.IsCluster() || topo.Assigned() != Slots-1 {
 		t.Errorf("cluster %v, %d slots assigned", topo.IsCluster(), topo.Assigned())
 	}
+	if got, want := topo.Served(), Slots-1-(10922-5461+1); got != want {
+		t.Errorf("%d slots served, want %d: the primary of the others has failed", got, want)
+	}
+	if got := Standalone("s:1").Served(); got != Slots {
+		t.Errorf("a standalone deployment serves %d slots", got)
+	}
 	if diff := cmp.Diff([]string{"a:1", "b:2", "c:3", "e:1"}, topo.Primaries()); diff != "" {
 		t.Errorf("primaries: %s", diff)
 	}

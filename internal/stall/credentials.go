@@ -3,6 +3,7 @@ package stall
 import (
 	"net"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/credentials"
@@ -17,6 +18,8 @@ type Options struct {
 	// the server's setting for it, as the refusal names it.
 	MaxConnections int
 	Setting        string
+	// Open, if not nil, counts the connections that are open.
+	Open *atomic.Int64
 	// Refused is told of each connection that was too many, with its number.
 	Refused func(remote net.Addr, number int64)
 	// Ended is told of each call, or connection, that was ended.
@@ -26,7 +29,10 @@ type Options struct {
 // Credentials returns credentials that wrap the connections that pass them, behind TLS if there is
 // any, and refuse those that are too many.
 func Credentials(inner credentials.TransportCredentials, options Options) credentials.TransportCredentials {
-	return wrapped{TransportCredentials: inner, options: &options, places: &places{max: int64(options.MaxConnections)}}
+	if options.Open == nil {
+		options.Open = new(atomic.Int64)
+	}
+	return wrapped{TransportCredentials: inner, options: &options, places: &places{max: int64(options.MaxConnections), open: options.Open}}
 }
 
 type wrapped struct {

@@ -24,7 +24,7 @@ const (
 // places counts the connections that are open.
 type places struct {
 	max       int64
-	open      atomic.Int64
+	open      *atomic.Int64
 	lingering atomic.Int64
 }
 

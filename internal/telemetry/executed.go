@@ -24,7 +24,7 @@ var errorCodes = []string{
 const otherCode = "other"
 
 func (m *Metrics) registerCommands() {
-	families := m.counters("commands_total", "Commands of batches of which anything was sent to a node, by family: the kind of data or work.", "family")
+	families := m.counters("commands_total", "Commands of batches of which anything was written to a node, by family: the kind of data or work.", "family")
 	for f := range m.commands {
 		m.commands[f] = families.WithLabelValues(command.Family(f).String())
 	}
@@ -38,16 +38,16 @@ func (m *Metrics) registerCommands() {
 	}
 	m.subPipelines = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Namespace: namespace, Name: "batch_sub_pipelines", Buckets: []float64{1, 2, 3, 5, 10, 20, 50, 100, 250, 1000},
-		Help: "Sub-pipelines and transactions that were sent to nodes for a batch, over all its rounds; batches of which nothing was sent are left out.",
+		Help: "Sub-pipelines and transactions of a batch, over all its rounds, those to nodes that could not be reached included; batches that never had one are left out.",
 	})
 	m.rounds = prometheus.NewCounter(prometheus.CounterOpts{
 		Namespace: namespace, Name: "batch_rounds_total",
 		Help: "Rounds of batches: one for a batch without redirects and retries.",
 	})
 	m.registry.MustRegister(m.subPipelines, m.rounds)
-	redirects := m.counters("redirects_total", "Redirects that commands, parts of split ones, or transactions followed, by kind (moved, ask).", "kind")
+	redirects := m.counters("redirects_total", "Commands, parts of split ones, or transactions that were sent where a redirect points, by kind (moved, ask).", "kind")
 	m.redirects = [2]prometheus.Counter{redirects.WithLabelValues("moved"), redirects.WithLabelValues("ask")}
-	retries := m.counters("retries_total", "Commands, parts of split ones, or transactions put off to be sent again, by the code of the error that is the cause.", "cause")
+	retries := m.counters("retries_total", "Commands, parts of split ones, or transactions that were sent again, by the code of the error that is the cause; UNKNOWN_NODE for a redirect to a node that the topology does not have.", "cause")
 	for c := range m.retries {
 		m.retries[c] = retries.WithLabelValues(executor.Cause(c).String())
 	}

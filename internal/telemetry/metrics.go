@@ -13,6 +13,7 @@ import (
 	"github.com/valkeybatch/valkeybatch/internal/command"
 	"github.com/valkeybatch/valkeybatch/internal/executor"
 	"github.com/valkeybatch/valkeybatch/internal/node"
+	"github.com/valkeybatch/valkeybatch/internal/service"
 )
 
 // namespace begins the names of the service's own metrics.
@@ -38,6 +39,7 @@ type Metrics struct {
 	calls    callCounts
 
 	batches  [2][statuses]prometheus.Counter
+	failures map[string]prometheus.Counter
 	duration [2]prometheus.Observer
 	size     prometheus.Histogram
 
@@ -57,6 +59,7 @@ func NewMetrics(version string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		provider: grpcprom.NewServerMetrics(),
+		failures: make(map[string]prometheus.Counter),
 		errors:   make(map[string]prometheus.Counter),
 	}
 	m.registry.MustRegister(
@@ -106,6 +109,19 @@ func (m *Metrics) Batch(atomic bool, commands int, code codes.Code, took time.Du
 	m.size.Observe(float64(commands))
 }
 
+// Failed takes note of a batch that failed as a whole, or of a stream: of the reason that its caller
+// was told, empty for none.
+func (m *Metrics) Failed(reason string) {
+	counter := m.failures[reason]
+	if counter == nil {
+		counter = m.failures[otherReason]
+	}
+	counter.Inc()
+}
+
+// otherReason stands for the many reasons that say what is wrong with a request, and for none.
+const otherReason = "other"
+
 func (m *Metrics) registerBuild(version string) {
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "build_info",
@@ -115,11 +131,15 @@ func (m *Metrics) registerBuild(version string) {
 	m.registry.MustRegister(build)
 }
 
-// durations are buckets from what a single command takes to the longest timeout by default.
-var durations = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 30}
+// durations are buckets from what a single command takes to the longest timeout by default (max-timeout).
+var durations = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 30, 60, 120, 300}
 
 func (m *Metrics) registerBatches() {
 	total := m.counters("batches_total", "Batches by mode (pipeline, atomic) and the gRPC status that their callers were told.", "mode", "status")
+	failures := m.counters("failures_total", "Batches that failed as a whole, and streams that ended with an error of the service, by the reason that their callers were told; other where that says what is wrong with the request.", "reason")
+	for _, reason := range append(service.Reasons(), otherReason) {
+		m.failures[reason] = failures.WithLabelValues(reason)
+	}
 	took := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: namespace, Name: "batch_duration_seconds", Buckets: durations,
 		Help: "Time of a batch from when its request was received until its response was ready, by mode.",

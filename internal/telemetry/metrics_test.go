@@ -20,7 +20,7 @@ import (
 
 func report(addrs ...string) *executor.Report {
 	now := time.Now()
-	r := &executor.Report{Commands: 1, Start: now, Sent: now, End: now.Add(time.Millisecond), Rounds: 1, Results: make([]executor.Result, 1)}
+	r := &executor.Report{Commands: 1, Start: now, Planned: now, End: now.Add(time.Millisecond), Rounds: 1, Results: make([]executor.Result, 1)}
 	r.Families[command.FamilyString] = 1
 	for _, addr := range addrs {
 		r.Sends = append(r.Sends, executor.Send{Node: addr, Commands: 1, Start: now, Written: now, End: now.Add(time.Millisecond)})
@@ -35,10 +35,15 @@ func TestNodesLeave(t *testing.T) {
 	m.Watch(State{
 		InFlight: func() (int64, int64) { return 0, 0 }, ReplyBytes: func() int64 { return 0 }, Serving: func() bool { return true },
 		Topology: func() *slotmap.Topology { return topology }, Refreshes: func() slotmap.Stats { return slotmap.Stats{} },
-		Nodes: func() []node.Stats { return nil },
+		Arriving: func() int64 { return 0 }, HTTPBytes: func() (int64, int64) { return 0, 0 }, Connections: func() (int64, int64) { return 0, 0 }, LostSpans: (*Tracer)(nil).Lost,
+		Nodes: func() []node.Stats { return []node.Stats{{Addr: "a:1"}, {Addr: "b:1"}} },
 	})
-	nodes := func() string {
+	nodes := func(metric ...string) string {
 		t.Helper()
+		name := "valkeybatch_node_duration_seconds"
+		if len(metric) > 0 {
+			name = metric[0]
+		}
 		families, err := m.Gatherer().Gather()
 		if err != nil {
 			t.Fatal(err)
@@ -47,7 +52,7 @@ func TestNodesLeave(t *testing.T) {
 		for _, f := range families {
 			for _, metric := range f.GetMetric() {
 				for _, l := range metric.GetLabel() {
-					if f.GetName() == "valkeybatch_node_duration_seconds" && l.GetName() == "node" {
+					if f.GetName() == name && l.GetName() == "node" {
 						out = append(out, l.GetValue())
 					}
 				}
@@ -63,6 +68,10 @@ func TestNodesLeave(t *testing.T) {
 	m.Executed(t.Context(), report("a:1", "b:1"))
 	if got := nodes(); got != "b:1" {
 		t.Errorf("after it has left: nodes %q", got)
+	}
+	// A batch that did not know it yet may have used it once more.
+	if got := nodes("valkeybatch_node_reachable"); got != "b:1" {
+		t.Errorf("reachable or not: nodes %q", got)
 	}
 	topology = nil // not known is not gone
 	if got := nodes(); got != "b:1" {
@@ -123,5 +132,33 @@ func BenchmarkNotTraced(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		_, _ = t.sampled(context.Background())
+	}
+}
+
+// TestNoSeriesStays: a node that leaves while batches on it end leaves no series behind.
+func TestNoSeriesStays(t *testing.T) {
+	var times nodeTimes
+	times.init()
+	topology := slotmap.Standalone("b:1")
+	times.topology = func() *slotmap.Topology { return topology }
+	for range 1000 {
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			for lane := range node.Class(node.Classes) {
+				times.of("a:1", lane).Observe(1)
+			}
+		}()
+		for during := true; during; {
+			select {
+			case <-ended:
+				during = false
+			default:
+			}
+			times.prune()
+		}
+		if n := testutil.CollectAndCount(times.vec); n != 0 {
+			t.Fatalf("%d series of a node that has left", n)
+		}
 	}
 }

@@ -8,16 +8,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/valkeybatch/valkeybatch/internal/node"
+	"github.com/valkeybatch/valkeybatch/internal/slotmap"
 )
 
 // nodeTimes is the histogram of how long nodes take. A node's label is forgotten at the first
 // scrape after it has left the topology.
 type nodeTimes struct {
 	vec *prometheus.HistogramVec
-	// members tells the deployment's nodes; nil, or a nil map from it: not known.
-	members func() map[string]struct{}
-	known   atomic.Pointer[map[string]*laneTimes] // never changed, but replaced
-	mu      sync.Mutex                            // held to replace known
+	// topology tells the deployment's nodes; nil, or nil from it: not known.
+	topology func() *slotmap.Topology
+	known    atomic.Pointer[map[string]*laneTimes] // never changed, but replaced
+	mu       sync.Mutex                            // held to replace known
 }
 
 // laneTimes are a node's histograms by class of connection, made when they are used.
@@ -33,46 +34,46 @@ func (t *nodeTimes) init() {
 
 // of returns a node's histogram.
 func (t *nodeTimes) of(addr string, lane node.Class) prometheus.Observer {
-	lanes := (*t.known.Load())[addr]
-	if lanes == nil {
-		lanes = t.add(addr)
+	if lanes := (*t.known.Load())[addr]; lanes != nil {
+		if o := lanes[lane].Load(); o != nil {
+			return *o
+		}
 	}
-	if o := lanes[lane].Load(); o != nil {
-		return *o
+	return t.add(addr, lane)
+}
+
+// add makes a node's histogram. It looks again which nodes are known: a series of one that was
+// forgotten meanwhile would never be.
+func (t *nodeTimes) add(addr string, lane node.Class) prometheus.Observer {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	known := *t.known.Load()
+	lanes := known[addr]
+	if lanes == nil {
+		lanes = &laneTimes{}
+		grown := maps.Clone(known)
+		grown[addr] = lanes
+		t.known.Store(&grown)
 	}
 	o := t.vec.WithLabelValues(addr, lane.String())
 	lanes[lane].Store(&o)
 	return o
 }
 
-// add makes room for a node.
-func (t *nodeTimes) add(addr string) *laneTimes {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	known := *t.known.Load()
-	if lanes := known[addr]; lanes != nil {
-		return lanes
-	}
-	grown := maps.Clone(known)
-	grown[addr] = &laneTimes{}
-	t.known.Store(&grown)
-	return grown[addr]
-}
-
 // prune forgets the nodes that are gone.
 func (t *nodeTimes) prune() {
-	if t.members == nil {
+	if t.topology == nil {
 		return
 	}
-	members := t.members()
-	if members == nil {
+	topology := t.topology()
+	if topology == nil {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	kept := maps.Clone(*t.known.Load())
 	for addr := range kept {
-		if _, ok := members[addr]; !ok {
+		if !topology.Has(addr) {
 			delete(kept, addr)
 			t.vec.DeletePartialMatch(prometheus.Labels{"node": addr})
 		}

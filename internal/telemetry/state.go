@@ -15,6 +15,12 @@ type State struct {
 	// their replies take.
 	InFlight   func() (batches, bytes int64)
 	ReplyBytes func() int64
+	// Arriving returns the bytes of long requests on their way in by gRPC that are not among those in
+	// flight yet, HTTPBytes those of all requests by HTTP and of the answers made of their replies.
+	Arriving  func() int64
+	HTTPBytes func() (requests, answers int64)
+	// Connections returns how many connections callers have open on the listeners of each kind.
+	Connections func() (byGRPC, byHTTP int64)
 	// MaxBatches, MaxBytes and MaxReplyBytes are the bounds of those.
 	MaxBatches, MaxBytes, MaxReplyBytes int64
 	// Serving tells what health says.
@@ -23,23 +29,16 @@ type State struct {
 	// of reading it.
 	Topology  func() *slotmap.Topology
 	Refreshes func() slotmap.Stats
-	// Nodes returns the state of the connections.
+	// Nodes returns the state of the connections. Of nodes that the topology lacks nothing is told.
 	Nodes func() []node.Stats
+	// LostSpans returns how many spans were dropped because too many waited to be sent, and how many
+	// could not be sent.
+	LostSpans func() (waiting, sending uint64)
 }
 
 // Watch has scrapes tell the state too. It is called once, before the first scrape.
 func (m *Metrics) Watch(s State) {
-	m.nodes.members = func() map[string]struct{} {
-		t := s.Topology()
-		if t == nil {
-			return nil
-		}
-		members := make(map[string]struct{}, len(t.Nodes()))
-		for _, addr := range t.Nodes() {
-			members[addr] = struct{}{}
-		}
-		return members
-	}
+	m.nodes.topology = s.Topology
 	m.registry.MustRegister(&stateCollector{s})
 }
 
@@ -53,6 +52,11 @@ var (
 	inFlightBatches    = desc("in_flight_batches", "Batches that are carried out at this moment.")
 	inFlightBytes      = desc("in_flight_request_bytes", "What the batches in flight count as in bytes.")
 	inFlightReplyBytes = desc("in_flight_reply_bytes", "Bytes of replies that are held until their responses are sent.")
+	arrivingBytes      = desc("arriving_request_bytes", "Bytes of long requests on their way in by gRPC, before they are in flight.")
+	httpRequestBytes   = desc("http_request_bytes", "Bytes of requests by HTTP, from when they arrive until their calls end or their streams go on.")
+	httpAnswerBytes    = desc("http_answer_bytes", "Bytes of JSON answers that are held until they are sent.")
+	connections        = desc("connections", "Open connections of callers, by kind of listener (grpc, http).", "listener")
+	spansLost          = desc("trace_spans_lost_total", "Spans that did not reach the collector, by cause: queue_full where too many waited to be sent, export where sending failed.", "cause")
 	maxBatches         = desc("in_flight_batches_limit", "Most batches in flight (max-in-flight-batches).")
 	maxBytes           = desc("in_flight_request_bytes_limit", "Most bytes of batches in flight (max-in-flight-bytes).")
 	maxReplyBytes      = desc("in_flight_reply_bytes_limit", "Most bytes of replies held (max-in-flight-reply-bytes).")
@@ -60,8 +64,8 @@ var (
 	topologyAge        = desc("topology_age_seconds", "Time since the topology was read last. Missing until it is known.")
 	topologyRefreshes  = desc("topology_refreshes_total", "Reads of the topology, by result (success, failure).", "result")
 	topologyNodes      = desc("topology_nodes", "Nodes of the deployment by role (primary, replica).", "role")
-	topologySlots      = desc("topology_slots", "Hash slots of the cluster that have a primary, of 16,384; 0 of a deployment that is none.")
-	nodeReachable      = desc("node_reachable", "0 while connections to the node fail, 1 otherwise.", "node")
+	topologySlots      = desc("topology_slots", "Hash slots of the cluster, of 16,384, whose primary has not failed. Missing until it is known, and of a deployment that is no cluster.")
+	nodeReachable      = desc("node_reachable", "0 from when a connection to the node fails until it answers again, commands or the server's own probe; 1 otherwise.", "node")
 	nodeDials          = desc("node_dials_total", "Connections opened to the node, by result (success, failure).", "node", "result")
 	nodeLost           = desc("node_connections_lost_total", "Connections to the node that ended while they were wanted.", "node")
 	nodeConnections    = desc("node_connections", "Open connections to the node, by lane and state (idle, in_use).", "node", "lane", "state")
@@ -73,7 +77,7 @@ var (
 // Describe implements prometheus.Collector.
 func (c *stateCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		inFlightBatches, inFlightBytes, inFlightReplyBytes, maxBatches, maxBytes, maxReplyBytes, serving,
+		inFlightBatches, inFlightBytes, inFlightReplyBytes, arrivingBytes, httpRequestBytes, httpAnswerBytes, connections, spansLost, maxBatches, maxBytes, maxReplyBytes, serving,
 		topologyAge, topologyRefreshes, topologyNodes, topologySlots,
 		nodeReachable, nodeDials, nodeLost, nodeConnections, nodeInFlight, nodeInFlightBytes, nodeWaiting,
 	} {
@@ -99,13 +103,27 @@ func (c *stateCollector) Collect(out chan<- prometheus.Metric) {
 	s.gauge(inFlightBatches, float64(batches))
 	s.gauge(inFlightBytes, float64(bytes))
 	s.gauge(inFlightReplyBytes, float64(c.ReplyBytes()))
+	s.gauge(arrivingBytes, float64(c.Arriving()))
+	requests, answers := c.HTTPBytes()
+	s.gauge(httpRequestBytes, float64(requests))
+	s.gauge(httpAnswerBytes, float64(answers))
+	byGRPC, byHTTP := c.Connections()
+	s.gauge(connections, float64(byGRPC), "grpc")
+	s.gauge(connections, float64(byHTTP), "http")
+	waiting, sending := c.LostSpans()
+	s.counter(spansLost, waiting, "queue_full")
+	s.counter(spansLost, sending, "export")
 	s.gauge(maxBatches, float64(c.MaxBatches))
 	s.gauge(maxBytes, float64(c.MaxBytes))
 	s.gauge(maxReplyBytes, float64(c.MaxReplyBytes))
 	s.gauge(serving, number(c.Serving()))
 	c.topology(s)
+	t := c.Topology()
 	for _, n := range c.Nodes() {
-		collectNode(s, n)
+		// One that has left may have been used once more by a batch that did not know it yet.
+		if t == nil || t.Has(n.Addr) {
+			collectNode(s, n)
+		}
 	}
 }
 
@@ -116,16 +134,15 @@ func (c *stateCollector) topology(s sink) {
 	if !refreshes.Refreshed.IsZero() {
 		s.gauge(topologyAge, time.Since(refreshes.Refreshed).Seconds())
 	}
-	primaries, nodes, slots := 0, 0, 0
+	primaries, nodes := 0, 0
 	if t := c.Topology(); t != nil {
 		primaries, nodes = len(t.Primaries()), len(t.Nodes())
 		if t.IsCluster() {
-			slots = t.Assigned()
+			s.gauge(topologySlots, float64(t.Served()))
 		}
 	}
 	s.gauge(topologyNodes, float64(primaries), "primary")
 	s.gauge(topologyNodes, float64(nodes-primaries), "replica")
-	s.gauge(topologySlots, float64(slots))
 }
 
 func collectNode(s sink, n node.Stats) {

@@ -44,11 +44,12 @@ type Tracer struct {
 	share    float64
 	provider *sdktrace.TracerProvider
 	tracer   trace.Tracer
+	spans    *spanQueue
 	close    sync.Once
 }
 
 // NewTracer returns a Tracer. The collector need not be reachable: spans are sent behind the
-// batches' backs, and dropped when they cannot be.
+// batches' backs, and dropped when they cannot be, which is logged and counted.
 func NewTracer(cfg TraceConfig) (*Tracer, error) {
 	exporter, err := otlptracegrpc.New(context.Background(), otlptracegrpc.WithEndpointURL(cfg.Endpoint))
 	if err != nil {
@@ -61,9 +62,19 @@ func NewTracer(cfg TraceConfig) (*Tracer, error) {
 		cfg.Logger.Warn("not all resource attributes of traces could be read", "error", err)
 	}
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { cfg.Logger.Warn("traces cannot be sent", "error", err) }))
+	spans := newSpanQueue(exporter, maxSpans, cfg.Logger)
 	provider := sdktrace.NewTracerProvider(
-		sdktrace.WithBatcher(exporter), sdktrace.WithResource(about), sdktrace.WithSampler(sdktrace.AlwaysSample()))
-	return &Tracer{share: cfg.Share, provider: provider, tracer: provider.Tracer("github.com/valkeybatch/valkeybatch")}, nil
+		sdktrace.WithSpanProcessor(spans), sdktrace.WithResource(about), sdktrace.WithSampler(sdktrace.AlwaysSample()))
+	return &Tracer{share: cfg.Share, provider: provider, tracer: provider.Tracer("github.com/valkeybatch/valkeybatch"), spans: spans}, nil
+}
+
+// Lost returns how many spans were dropped because too many waited to be sent, and how many could
+// not be sent. A nil Tracer has lost none.
+func (t *Tracer) Lost() (waiting, sending uint64) {
+	if t == nil {
+		return 0, 0
+	}
+	return t.spans.full.Load(), t.spans.failed.Load()
 }
 
 // Close sends what is left, for a moment, and ends the Tracer. It may be called more than once.
