@@ -152,11 +152,11 @@ docker-build: ## Build the container image
 	docker build $(if $(VERSION),--build-arg VERSION=$(VERSION)) -t $(IMAGE) .
 
 .PHONY: release
-release: ## Build the release archives for Linux and macOS, with checksums, in bin/release
+release: ## Build the release archives for Linux and macOS, with bills of materials and checksums, in bin/release
 	VERSION=$(VERSION) scripts/release.sh $(BIN)/release
 
 .PHONY: release-check
-release-check: ## Build a release twice from the commit, and compare
+release-check: ## Build a release from the commit, one of its archives twice, and compare
 	scripts/check-release.sh
 
 .PHONY: clean

@@ -15,7 +15,7 @@ fail() {
 
 # By way of a bundle: git asks who owns the repository that it clones, and this may be another user's.
 git bundle create -q "$scratch/bundle" HEAD --tags
-for clone in one another; do git clone -q "$scratch/bundle" "$scratch/$clone"; done
+for clone in one another; do git -c advice.detachedHead=false clone -q "$scratch/bundle" "$scratch/$clone"; done
 mkdir "$scratch/release"
 echo 'from before' >"$scratch/release/valkeybatch-server-v0-linux-amd64.tar.gz"
 
