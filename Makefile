@@ -125,6 +125,8 @@ lint: vet ## Check formatting, go vet, staticcheck, known vulnerabilities, the c
 	$(TOOL) staticcheck -tags examples,faults,soak ./...
 	$(TOOL) staticcheck $(POISON) ./internal/poison
 	$(if $(BENCH),cd bench && $(GO) tool -modfile=../tools/go.mod staticcheck ./...)
+	cd tools && $(GO) vet ./... && $(GO) tool -modfile=go.mod staticcheck ./...
+	cd tools/helm && $(GO) vet ./... && $(GO) tool -modfile=../go.mod staticcheck ./...
 	scripts/vulncheck.sh . $(BENCH)
 	$(TOOL) buf lint
 	scripts/check-breaking.sh
@@ -132,7 +134,7 @@ lint: vet ## Check formatting, go vet, staticcheck, known vulnerabilities, the c
 
 .PHONY: helm-lint
 helm-lint: ## Lint the Helm chart, render it, and check what it and the sidecar's manifest say
-	cd tools/helm && $(GO) vet ./... && $(GO) test -count=1 -timeout $(TIMEOUT) ./...
+	cd tools/helm && $(GO) test -count=1 -timeout $(TIMEOUT) ./...
 
 .PHONY: generate
 generate: valkey ## Generate code anew: the contract's Go code, the command table
