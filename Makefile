@@ -149,9 +149,12 @@ valkey: # Installs the servers that tests run against, where they are missing.
 node: # Installs Node.js, whose fetch a test calls with, where it is missing.
 	@scripts/install-node.sh
 
+# The image is built without the repository, which is asked here. "-dirty": with changes.
+docker-build: DESCRIBED = $(shell git describe --tags --always --dirty)
+docker-build: COMMIT = $(shell git rev-parse HEAD)$(shell git diff --quiet HEAD || echo -dirty)
 .PHONY: docker-build
-docker-build: ## Build the container image
-	docker build $(if $(VERSION),--build-arg VERSION=$(VERSION)) -t $(IMAGE) .
+docker-build: ## Build the container image IMAGE, of VERSION
+	docker build --build-arg VERSION=$(or $(VERSION),$(DESCRIBED)) --build-arg COMMIT=$(COMMIT) -t $(IMAGE) .
 
 .PHONY: release
 release: ## Build the release archives for Linux and macOS, with bills of materials and checksums, in bin/release
