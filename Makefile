@@ -73,7 +73,7 @@ isolation: valkey ## Test at length that nothing a caller can do hurts another
 	ISOLATION=full $(GO) test $(RACE) $(POISON) -v -count=1 -timeout $(TIMEOUT) ./test/isolation
 
 .PHONY: test-examples
-test-examples: valkey ## Build and run the examples in all languages, or in LANGS, against a cluster
+test-examples: valkey languages ## Build and run the examples in all languages, or in LANGS, against a cluster
 	LANGS='$(LANGS)' $(GO) test -tags examples -v -run '^TestLanguages$$' -parallel 2 -count=1 -timeout $(TIMEOUT) ./test/examples
 
 .PHONY: faults
@@ -152,6 +152,10 @@ node: # Installs Node.js, whose fetch a test calls with, where it is missing.
 # The image is built without the repository, which is asked here. "-dirty": with changes.
 docker-build: DESCRIBED = $(shell git describe --tags --always --dirty)
 docker-build: COMMIT = $(shell git rev-parse HEAD)$(shell git diff --quiet HEAD || echo -dirty)
+.PHONY: languages
+languages: # Installs what the examples in LANGS need, where it is missing.
+	@scripts/install-languages.sh $(LANGS)
+
 .PHONY: docker-build
 docker-build: ## Build the container image IMAGE, of VERSION
 	docker build --build-arg VERSION=$(or $(VERSION),$(DESCRIBED)) --build-arg COMMIT=$(COMMIT) -t $(IMAGE) .
