@@ -1,5 +1,5 @@
 # The server as a static binary on an image without a shell, as a user without rights.
-#   docker build -t valkeybatch/valkeybatch-server:dev .
+#   make docker-build
 #   docker run --rm -p 7400:7400 -e VALKEYBATCH_VALKEY=host:6379 valkeybatch/valkeybatch-server:dev
 
 FROM --platform=$BUILDPLATFORM golang:1.26.8-bookworm AS build
@@ -8,9 +8,11 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG TARGETOS TARGETARCH
+# The build sees no repository: what --version says of it comes from outside (make docker-build).
 ARG VERSION=container
+ARG COMMIT=
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/valkeybatch-server ./cmd/server
+    go build -trimpath -ldflags "-s -w -X main.version=$VERSION -X main.commit=$COMMIT" -o /out/valkeybatch-server ./cmd/server
 
 FROM gcr.io/distroless/static-debian12:nonroot@sha256:afa5c872c891853ca7fcf1f12c3edb23f7eeef36189728842dd51042ff57f7ab
 COPY --from=build /out/valkeybatch-server /valkeybatch-server

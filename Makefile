@@ -73,7 +73,7 @@ isolation: valkey ## Test at length that nothing a caller can do hurts another
 	ISOLATION=full $(GO) test $(RACE) $(POISON) -v -count=1 -timeout $(TIMEOUT) ./test/isolation
 
 .PHONY: test-examples
-test-examples: valkey ## Build and run the examples in all languages, or in LANGS, against a cluster
+test-examples: valkey languages ## Build and run the examples in all languages, or in LANGS, against a cluster
 	LANGS='$(LANGS)' $(GO) test -tags examples -v -run '^TestLanguages$$' -parallel 2 -count=1 -timeout $(TIMEOUT) ./test/examples
 
 .PHONY: faults
@@ -125,6 +125,7 @@ lint: vet ## Check formatting, go vet, staticcheck, known vulnerabilities, the c
 	$(TOOL) staticcheck -tags examples,faults,soak ./...
 	$(TOOL) staticcheck $(POISON) ./internal/poison
 	$(if $(BENCH),cd bench && $(GO) tool -modfile=../tools/go.mod staticcheck ./...)
+	cd tools && $(GO) vet ./... && $(GO) tool -modfile=go.mod staticcheck ./...
 	scripts/vulncheck.sh . $(BENCH)
 	$(TOOL) buf lint
 	scripts/check-breaking.sh
@@ -132,11 +133,13 @@ lint: vet ## Check formatting, go vet, staticcheck, known vulnerabilities, the c
 
 .PHONY: helm-lint
 helm-lint: ## Lint the Helm chart, render it, and check what it and the sidecar's manifest say
-	cd tools/helm && $(GO) vet ./... && $(GO) test -count=1 -timeout $(TIMEOUT) ./...
+	cd tools/helm && $(GO) vet ./... && $(GO) tool -modfile=../go.mod staticcheck ./...
+	cd tools/helm && $(GO) test -count=1 -timeout $(TIMEOUT) ./...
 
 .PHONY: alerts-test
 alerts-test: ## Hold the alert rules and the dashboard's queries to Prometheus' own engine
-	cd tools/prometheus && $(GO) vet ./... && $(GO) test -count=1 -timeout $(TIMEOUT) ./...
+	cd tools/prometheus && $(GO) vet ./... && $(GO) tool -modfile=../go.mod staticcheck ./...
+	cd tools/prometheus && $(GO) test -count=1 -timeout $(TIMEOUT) ./...
 
 .PHONY: generate
 generate: valkey ## Generate code anew: the contract's Go code, the command table
@@ -151,16 +154,23 @@ valkey: # Installs the servers that tests run against, where they are missing.
 node: # Installs Node.js, whose fetch a test calls with, where it is missing.
 	@scripts/install-node.sh
 
+.PHONY: languages
+languages: # Installs what the examples in LANGS need, where it is missing.
+	@scripts/install-languages.sh $(LANGS)
+
+# The image is built without the repository, which is asked here. "-dirty": with changes.
+docker-build: DESCRIBED = $(shell git describe --tags --always --dirty)
+docker-build: COMMIT = $(shell git rev-parse HEAD)$(shell git diff --quiet HEAD || echo -dirty)
 .PHONY: docker-build
-docker-build: ## Build the container image
-	docker build $(if $(VERSION),--build-arg VERSION=$(VERSION)) -t $(IMAGE) .
+docker-build: ## Build the container image IMAGE, of VERSION
+	docker build --build-arg VERSION=$(or $(VERSION),$(DESCRIBED)) --build-arg COMMIT=$(COMMIT) -t $(IMAGE) .
 
 .PHONY: release
-release: ## Build the release archives for Linux and macOS, with checksums, in bin/release
+release: ## Build the release archives for Linux and macOS, with bills of materials and checksums, in bin/release
 	VERSION=$(VERSION) scripts/release.sh $(BIN)/release
 
 .PHONY: release-check
-release-check: ## Build a release twice from the commit, and compare
+release-check: ## Build a release from the commit, one of its archives twice, and compare
 	scripts/check-release.sh
 
 .PHONY: clean

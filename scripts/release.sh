@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # Builds the release archives: scripts/release.sh DIRECTORY [GOOS/GOARCH]...
+# Beside each stands the bill of materials of its binary (CycloneDX), and SHA256SUMS has the digests
+# of what this run made, whatever else lies in the directory.
 # The same commit and Go version give the same bytes, on any machine: paths are trimmed, C is left
 # out, and what is in the archives has the commit's time and no owner. The checkout must be
 # clean, for what is built to be what the commit says.
@@ -19,6 +21,8 @@ out=$(cd "$out" && pwd)
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 
+go -C tools build -o "$stage/sbom" ./sbom
+made=()
 for target in "$@"; do
   name=valkeybatch-server-$version-${target/\//-}
   mkdir "$stage/$name"
@@ -30,6 +34,8 @@ for target in "$@"; do
   chmod 644 "$stage/$name/README.md"
   tar -C "$stage" --sort=name --mtime="@$time" --owner=0 --group=0 --numeric-owner --format=ustar -cf - "$name" |
     gzip -n -9 >"$out/$name.tar.gz"
+  "$stage/sbom" -version "$version" "$stage/$name/valkeybatch-server" >"$out/$name.cdx.json"
+  made+=("$name.tar.gz" "$name.cdx.json")
 done
 cd "$out"
-sha256sum -- *.tar.gz >SHA256SUMS
+sha256sum -- "${made[@]}" >SHA256SUMS

@@ -14,14 +14,15 @@ import (
 	"github.com/valkeybatch/valkeybatch/internal/server"
 )
 
-// version is set at link time: -ldflags "-X main.version=v1.2.3".
-var version string
+// Set at link time: -ldflags "-X main.version=v1.2.3". The commit is for builds that see no
+// repository, such as the image's: the Go tool stamps others with theirs.
+var version, commit string
 
 func main() { os.Exit(run()) }
 
 // run returns the exit code: 0 for success, 1 for a failure, 2 for wrong usage.
 func run() int {
-	command, err := config.Parse(os.Args[1:], config.Build(version),
+	command, err := config.Parse(os.Args[1:], config.Build(version, commit),
 		config.Streams{Out: os.Stdout, Err: os.Stderr, Exit: os.Exit})
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "valkeybatch-server: %v\n", err)

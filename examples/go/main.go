@@ -5,6 +5,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -130,26 +132,45 @@ func errorsInPlace(ctx context.Context, client valkeybatchv1.BatchServiceClient)
 	return nil
 }
 
+// failure returns the ErrorInfo of a call that is to fail. It gives an error where the call succeeded,
+// and the call's own where that is not from the service: the batch may have run then.
+func failure(callErr error) (*errdetails.ErrorInfo, error) {
+	if callErr == nil {
+		return nil, errors.New("a call succeeded that was to fail")
+	}
+	info := errorInfo(callErr)
+	if info == nil {
+		return nil, callErr
+	}
+	return info, nil
+}
+
 // errorRaised shows the same batch with raise_on_error: the call fails with the first error.
 // The other commands ran all the same; their results are dropped.
 func errorRaised(ctx context.Context, client valkeybatchv1.BatchServiceClient) error {
-	_, err := client.ExecuteBatch(ctx, &valkeybatchv1.ExecuteBatchRequest{Batch: wrongType(), RaiseOnError: true})
-	s, info := status.Convert(err), errorInfo(err)
+	_, callErr := client.ExecuteBatch(ctx, &valkeybatchv1.ExecuteBatchRequest{Batch: wrongType(), RaiseOnError: true})
+	info, err := failure(callErr)
+	if err != nil {
+		return err
+	}
 	m := info.GetMetadata()
 	fmt.Printf("error raised: %s, %s: command %s (%s) with %s, %s\n",
-		codeName(s.Code()), info.GetReason(), m["index"], m["command"], m["code"], m["outcome"])
+		codeName(status.Code(callErr)), info.GetReason(), m["index"], m["command"], m["code"], m["outcome"])
 	return nil
 }
 
 // requestRefused shows a request that is wrong: nothing of it is sent, and a BadRequest names
 // the field. Here the keys of an atomic batch lie in two slots.
 func requestRefused(ctx context.Context, client valkeybatchv1.BatchServiceClient) error {
-	_, err := client.ExecuteBatch(ctx, &valkeybatchv1.ExecuteBatchRequest{
+	_, callErr := client.ExecuteBatch(ctx, &valkeybatchv1.ExecuteBatchRequest{
 		Batch: &valkeybatchv1.Batch{IsAtomic: true, Commands: []*valkeybatchv1.Command{
 			command("SET", "go:a", "1"), command("SET", "go:b", "2"),
 		}},
 	})
-	fmt.Printf("request refused: %s\n", showStatus(status.Convert(err)))
+	if _, err := failure(callErr); err != nil {
+		return err
+	}
+	fmt.Printf("request refused: %s\n", showStatus(status.Convert(callErr)))
 	return nil
 }
 
@@ -197,15 +218,18 @@ func binary(ctx context.Context, client valkeybatchv1.BatchServiceClient) error 
 func deadline(ctx context.Context, client valkeybatchv1.BatchServiceClient) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	_, err := client.ExecuteBatch(ctx, &valkeybatchv1.ExecuteBatchRequest{
+	_, callErr := client.ExecuteBatch(ctx, &valkeybatchv1.ExecuteBatchRequest{
 		Batch: &valkeybatchv1.Batch{Commands: []*valkeybatchv1.Command{command("BLPOP", "go:nothing", "0")}},
 		Options: &valkeybatchv1.ExecuteBatchRequest_ClusterOptions{ClusterOptions: &valkeybatchv1.ClusterBatchOptions{
 			Timeout: durationpb.New(300 * time.Millisecond),
 		}},
 	})
-	s, info := status.Convert(err), errorInfo(err)
+	info, err := failure(callErr)
+	if err != nil {
+		return err
+	}
 	fmt.Printf("deadline: %s, %s: %s of %s answered\n",
-		codeName(s.Code()), info.GetReason(), info.GetMetadata()["answered"], info.GetMetadata()["total"])
+		codeName(status.Code(callErr)), info.GetReason(), info.GetMetadata()["answered"], info.GetMetadata()["total"])
 	return nil
 }
 

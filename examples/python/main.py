@@ -105,19 +105,28 @@ def errors_in_place(client: vb_grpc.BatchServiceStub) -> None:
     print(line)
 
 
+def failure(
+    client: vb_grpc.BatchServiceStub, request: vb.ExecuteBatchRequest, timeout: float = DEADLINE
+) -> grpc.RpcError:
+    """The error of a call that is to fail."""
+    try:
+        send_again(client.ExecuteBatch, request, timeout=timeout)
+    except grpc.RpcError as e:
+        return e
+    raise SystemExit("a call succeeded that was to fail")
+
+
 def error_raised(client: vb_grpc.BatchServiceStub) -> None:
     """The same batch with raise_on_error: the call fails with the first error. The other
     commands ran all the same; their results are dropped."""
     request = vb.ExecuteBatchRequest(batch=WRONG_TYPE, raise_on_error=True)
-    try:
-        send_again(client.ExecuteBatch, request, timeout=DEADLINE)
-    except grpc.RpcError as e:
-        info = error_info(e)
-        m = info.metadata
-        print(
-            f"error raised: {e.code().name}, {info.reason}:"
-            f" command {m['index']} ({m['command']}) with {m['code']}, {m['outcome']}"
-        )
+    error = failure(client, request)
+    info = error_info(error)
+    m = info.metadata
+    print(
+        f"error raised: {error.code().name}, {info.reason}:"
+        f" command {m['index']} ({m['command']}) with {m['code']}, {m['outcome']}"
+    )
 
 
 def request_refused(client: vb_grpc.BatchServiceStub) -> None:
@@ -128,10 +137,9 @@ def request_refused(client: vb_grpc.BatchServiceStub) -> None:
             is_atomic=True, commands=[command("SET", "py:a", 1), command("SET", "py:b", 2)]
         )
     )
-    try:
-        send_again(client.ExecuteBatch, request, timeout=DEADLINE)
-    except grpc.RpcError as e:
-        print("request refused:", show_status(status_of(e)))
+    error = failure(client, request)
+    error_info(error)  # the service's own, or raised
+    print("request refused:", show_status(status_of(error)))
 
 
 def retry_strategy(client: vb_grpc.BatchServiceStub) -> None:
@@ -168,12 +176,10 @@ def deadline(client: vb_grpc.BatchServiceStub) -> None:
         batch=vb.Batch(commands=[command("BLPOP", "py:nothing", 0)]),
         cluster_options=vb.ClusterBatchOptions(timeout=Duration(nanos=300_000_000)),
     )
-    try:
-        send_again(client.ExecuteBatch, request, timeout=20)
-    except grpc.RpcError as e:
-        info = error_info(e)
-        answered, total = info.metadata["answered"], info.metadata["total"]
-        print(f"deadline: {e.code().name}, {info.reason}: {answered} of {total} answered")
+    error = failure(client, request, timeout=20)
+    info = error_info(error)
+    answered, total = info.metadata["answered"], info.metadata["total"]
+    print(f"deadline: {error.code().name}, {info.reason}: {answered} of {total} answered")
 
 
 def stream(client: vb_grpc.BatchServiceStub) -> None:

@@ -399,6 +399,12 @@ func TestVersionFlag(t *testing.T) {
 	if Version("v9") != "v9" || Version("") == "" {
 		t.Error("no version")
 	}
+	// The Go tool stamps no commit into a test.
+	for commit, want := range map[string]string{"c0ffee": "v9 (commit c0ffee, go", "": "v9 (commit unknown, go"} {
+		if got := Build("v9", commit); !strings.HasPrefix(got, want) {
+			t.Errorf("with the commit %q linked it says %q, want %q...", commit, got, want)
+		}
+	}
 }
 
 func TestSecretsAreNotShown(t *testing.T) {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -19,10 +20,10 @@ func Version(linked string) string {
 }
 
 // Build is what --version prints: the version, the commit, and the Go version that built it. The
-// commit is the one that the Go tool stamped, "unknown" where it saw no repository, with
-// "-dirty" where the checkout had changes.
-func Build(linked string) string {
-	commit, dirty := "unknown", ""
+// commit is the one that the Go tool stamped, with "-dirty" where the checkout had changes; where
+// the tool saw no repository it is the one set at link time, and "unknown" where there is neither.
+func Build(linked, linkedCommit string) string {
+	commit, dirty := cmp.Or(linkedCommit, "unknown"), ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
 			switch {

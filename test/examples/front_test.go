@@ -26,8 +26,8 @@ import (
 
 // startFront puts a front before the server at an address, which refuses the first batch as a
 // server at its load does and passes on everything else. A program that gets to its end through
-// it has sent that batch again.
-func startFront(t *testing.T, server string) string {
+// it has sent that batch again. With a lie it tells that instead of what the server says.
+func startFront(t *testing.T, server string, lie *lie) string {
 	t.Helper()
 	upstream, err := grpc.NewClient(server, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
@@ -45,7 +45,14 @@ func startFront(t *testing.T, server string) string {
 			if method == valkeybatchv1.BatchService_ExecuteBatch_FullMethodName && refused.CompareAndSwap(false, true) {
 				return overloaded()
 			}
-			return pass(caller, upstream, method)
+			err := pass(caller, upstream, method)
+			if err == nil || lie == nil || method != valkeybatchv1.BatchService_ExecuteBatch_FullMethodName || lie.at.Add(-1) != 0 {
+				return err
+			}
+			if lie.success {
+				return caller.SendMsg(new([]byte)) // a response without results
+			}
+			return status.Error(status.Code(err), "as something between the two says it, without a detail")
 		}))
 	ended := make(chan error, 1)
 	go func() { ended <- front.Serve(listener) }()
@@ -59,6 +66,13 @@ func startFront(t *testing.T, server string) string {
 		}
 	})
 	return listener.Addr().String()
+}
+
+// lie is what a front says of one call that fails: that it succeeded, or the same code without the
+// service's details.
+type lie struct {
+	at      atomic.Int32 // which of the calls that fail
+	success bool
 }
 
 // overloaded is the status of a batch that the server refuses because it is at its load.

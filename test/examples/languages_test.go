@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -54,9 +55,22 @@ func TestLanguages(t *testing.T) {
 		for _, language := range chosen {
 			t.Run(language, func(t *testing.T) {
 				t.Parallel()
-				printed := follow(t, filepath.Join(root, "examples", language), startFront(t, address))
+				directory := filepath.Join(root, "examples", language)
+				program, printed := follow(t, directory, startFront(t, address, nil))
 				if diff := cmp.Diff(string(want), printed); diff != "" {
 					t.Errorf("the program prints (-expected +printed):\n%s", diff)
+				}
+				for at := range 3 { // raised, refused, deadline
+					for _, success := range []bool{true, false} {
+						lie := &lie{success: success}
+						lie.at.Store(int32(at + 1))
+						if out, err := run(t, directory, program, startFront(t, address, lie)); err == nil {
+							t.Errorf("failing call %d, success %v: the program takes no notice:\n%s", at+1, success, out)
+						}
+						if lie.at.Load() > 0 {
+							t.Errorf("failing call %d, success %v: the lie was not told", at+1, success)
+						}
+					}
 				}
 			})
 		}
@@ -107,9 +121,9 @@ func choose(t *testing.T) []string {
 	return chosen
 }
 
-// follow runs the commands of the README in dir, one after the other, and returns what the last
-// one, the program, prints.
-func follow(t *testing.T, dir, address string) string {
+// follow runs the commands of the README in dir, one after the other, and returns the last one, the
+// program, and what it prints.
+func follow(t *testing.T, dir, address string) (program, printed string) {
 	t.Helper()
 	readme, err := os.ReadFile(filepath.Join(dir, "README.md"))
 	if err != nil {
@@ -122,30 +136,33 @@ func follow(t *testing.T, dir, address string) string {
 	if len(blocks) != 1 || blocks[0].Language != "sh" {
 		t.Fatalf("README.md is to have one block of commands, it has %d blocks", len(blocks))
 	}
-	var printed string
 	for _, command := range strings.Split(strings.TrimSpace(blocks[0].Text), "\n") {
 		begun := time.Now()
-		printed = runCommand(t, dir, command, address)
+		program = command
+		if printed, err = run(t, dir, command, address); err != nil {
+			t.Fatal(err)
+		}
 		t.Logf("%s (%v)", command, time.Since(begun).Round(100*time.Millisecond))
 	}
-	return printed
+	return program, printed
 }
 
-// runCommand runs a command and all that it starts, and returns its standard output.
-func runCommand(t *testing.T, dir, command, address string) string {
+// run runs a command and all that it starts, and returns its standard output. The error says what
+// it wrote.
+func run(t *testing.T, dir, command, address string) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	run := exec.CommandContext(ctx, "bash", "-c", command)
-	run.Dir = dir
-	run.Env = append(os.Environ(), "VALKEYBATCH_ADDRESS="+address)
-	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	run.Cancel = func() error { return syscall.Kill(-run.Process.Pid, syscall.SIGKILL) }
-	run.WaitDelay = 10 * time.Second
+	process := exec.CommandContext(ctx, "bash", "-c", command)
+	process.Dir = dir
+	process.Env = append(os.Environ(), "VALKEYBATCH_ADDRESS="+address)
+	process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	process.Cancel = func() error { return syscall.Kill(-process.Process.Pid, syscall.SIGKILL) }
+	process.WaitDelay = 10 * time.Second
 	var out, errs bytes.Buffer
-	run.Stdout, run.Stderr = &out, &errs
-	if err := run.Run(); err != nil {
-		t.Fatalf("%s: %v\n%s%s", command, errors.Join(err, ctx.Err()), out.String(), errs.String())
+	process.Stdout, process.Stderr = &out, &errs
+	if err := process.Run(); err != nil {
+		return out.String(), fmt.Errorf("%s: %w\n%s%s", command, errors.Join(err, ctx.Err()), out.String(), errs.String())
 	}
-	return out.String()
+	return out.String(), nil
 }

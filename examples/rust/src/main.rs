@@ -177,6 +177,7 @@ async fn request_refused(client: &BatchClient) -> Result {
         .execute_batch(request)
         .await
         .expect_err("keys of two slots were taken");
+    error_info(&status)?; // the service's own, or an error
     println!(
         "request refused: {}",
         show_status(status.code(), &status.get_error_details())

@@ -88,6 +88,7 @@ async function errorRaised(client: BatchClient): Promise<void> {
 async function requestRefused(client: BatchClient): Promise<void> {
   const batch = { isAtomic: true, commands: [command("SET", "ts:a", 1), command("SET", "ts:b", 2)] };
   const error = await failure(client.executeBatch({ batch }, DEADLINE_MS));
+  error.info; // the service's own, or thrown
   console.log(`request refused: ${showStatus(error.status)}`);
 }
 

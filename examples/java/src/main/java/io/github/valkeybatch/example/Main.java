@@ -123,20 +123,27 @@ public final class Main {
     System.out.println();
   }
 
+  /** The error of a call that is to fail. */
+  private StatusRuntimeException failure(ExecuteBatchRequest request) throws InterruptedException {
+    try {
+      client.executeBatch(request);
+    } catch (StatusRuntimeException e) {
+      return e;
+    }
+    throw new IllegalStateException("a call succeeded that was to fail");
+  }
+
   /**
    * The same batch with raise_on_error: the call fails with the first error. The other commands ran
    * all the same; their results are dropped.
    */
   private void errorRaised() throws InterruptedException {
-    try {
-      client.executeBatch(ExecuteBatchRequest.newBuilder().setBatch(WRONG_TYPE).setRaiseOnError(true).build());
-    } catch (StatusRuntimeException e) {
-      ErrorInfo info = Details.errorInfo(e);
-      Map<String, String> m = info.getMetadataMap();
-      System.out.printf(
-          "error raised: %s, %s: command %s (%s) with %s, %s%n",
-          e.getStatus().getCode(), info.getReason(), m.get("index"), m.get("command"), m.get("code"), m.get("outcome"));
-    }
+    var e = failure(ExecuteBatchRequest.newBuilder().setBatch(WRONG_TYPE).setRaiseOnError(true).build());
+    ErrorInfo info = Details.errorInfo(e);
+    Map<String, String> m = info.getMetadataMap();
+    System.out.printf(
+        "error raised: %s, %s: command %s (%s) with %s, %s%n",
+        e.getStatus().getCode(), info.getReason(), m.get("index"), m.get("command"), m.get("code"), m.get("outcome"));
   }
 
   /**
@@ -145,11 +152,9 @@ public final class Main {
    */
   private void requestRefused() throws InterruptedException {
     var batch = atomicOf(command("SET", "java:a", 1), command("SET", "java:b", 2));
-    try {
-      client.executeBatch(ExecuteBatchRequest.newBuilder().setBatch(batch).build());
-    } catch (StatusRuntimeException e) {
-      System.out.println("request refused: " + Show.status(Details.statusOf(e)));
-    }
+    var e = failure(ExecuteBatchRequest.newBuilder().setBatch(batch).build());
+    Details.errorInfo(e); // the service's own, or thrown
+    System.out.println("request refused: " + Show.status(Details.statusOf(e)));
   }
 
   /**
@@ -192,17 +197,14 @@ public final class Main {
                 ClusterBatchOptions.newBuilder()
                     .setTimeout(Duration.newBuilder().setNanos((int) TimeUnit.MILLISECONDS.toNanos(300))))
             .build();
-    try {
-      client.executeBatch(request);
-    } catch (StatusRuntimeException e) {
-      ErrorInfo info = Details.errorInfo(e);
-      System.out.printf(
-          "deadline: %s, %s: %s of %s answered%n",
-          e.getStatus().getCode(),
-          info.getReason(),
-          info.getMetadataOrThrow("answered"),
-          info.getMetadataOrThrow("total"));
-    }
+    var e = failure(request);
+    ErrorInfo info = Details.errorInfo(e);
+    System.out.printf(
+        "deadline: %s, %s: %s of %s answered%n",
+        e.getStatus().getCode(),
+        info.getReason(),
+        info.getMetadataOrThrow("answered"),
+        info.getMetadataOrThrow("total"));
   }
 
   /**
