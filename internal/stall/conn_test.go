@@ -221,7 +221,7 @@ func TestLost(t *testing.T) {
 
 // TestPlaces: connections beyond the limit are refused, and places are given back once.
 func TestPlaces(t *testing.T) {
-	p := &places{max: 2}
+	p := &places{max: 2, open: new(atomic.Int64)}
 	first, _ := p.take()
 	second, _ := p.take()
 	if give, number := p.take(); give != nil || number != 3 {
