@@ -18,10 +18,11 @@ type codec struct {
 	json bool
 }
 
-// batchRequest is an ExecuteBatchRequest. Its zero value is an empty one.
+// batchRequest is an ExecuteBatchRequest as it came. Its zero value is an empty one. It holds nothing
+// that has to be given back: connect-go does not hand over every request that it has received.
 type batchRequest struct {
-	request *wire.Request
-	drop    func()
+	codec *codec
+	data  []byte
 }
 
 // streamRequest is a StreamBatchesRequest. Its zero value is an empty one.
@@ -33,18 +34,16 @@ type streamRequest struct {
 // answer is an encoded response.
 type answer struct{ data []byte }
 
-// take returns the request, which ends with end.
-func (r *batchRequest) take() *wire.Request {
-	if r.request == nil {
-		r.request = wire.NewRequest(nil)
+// take returns the request, and what has to be called when it is over.
+func (r *batchRequest) take() (req *wire.Request, end func()) {
+	if r.codec == nil {
+		req = wire.NewRequest(nil)
+		return req, req.Release
 	}
-	return r.request
-}
-
-func (r *batchRequest) end() {
-	r.request.Release()
-	if r.drop != nil {
-		r.drop()
+	req, drop := r.codec.batch(r.data)
+	return req, func() {
+		req.Release()
+		drop()
 	}
 }
 
@@ -76,7 +75,7 @@ func (c *codec) Marshal(m any) ([]byte, error) {
 func (c *codec) Unmarshal(b []byte, m any) error {
 	switch m := m.(type) {
 	case *batchRequest:
-		m.request, m.drop = c.batch(b)
+		m.codec, m.data = c, append([]byte(nil), b...) // which are connect-go's
 		return nil
 	case *streamRequest:
 		m.request, m.came = c.stream(b), true
@@ -88,11 +87,11 @@ func (c *codec) Unmarshal(b []byte, m any) error {
 // batch returns an ExecuteBatchRequest and what ends the counting of what it takes.
 func (c *codec) batch(b []byte) (*wire.Request, func()) {
 	if !c.json {
-		return wire.NewRequest(append([]byte(nil), b...)), nil
+		return wire.NewRequest(b), func() {}
 	}
 	weight, err := c.weigh(b)
 	if err != nil {
-		return wire.RefusedRequest(err), nil
+		return wire.RefusedRequest(err), func() {}
 	}
 	end := func() { c.api.requests.give(weight) }
 	encoded, err := fromJSON(b, &valkeybatchv1.ExecuteBatchRequest{})

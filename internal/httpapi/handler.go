@@ -67,8 +67,8 @@ func newHandler(cfg Config) (http.Handler, *api) {
 func (a *api) executeBatch(ctx context.Context, in *connect.Request[batchRequest]) (*connect.Response[answer], error) {
 	call := callOf(ctx)
 	call.arrived()
-	req := in.Msg.take()
-	defer in.Msg.end()
+	req, end := in.Msg.take()
+	defer end()
 	resp, err := a.execute(ctx, req)
 	if err != nil {
 		return nil, call.failed(err)

@@ -90,7 +90,7 @@ func TestHTTPConnections(t *testing.T) {
 // TestHTTPConnectionAge: a connection that is old is told so with the next answer, in both versions,
 // and is cut off, with a stream that goes on, when the grace has passed.
 func TestHTTPConnectionAge(t *testing.T) {
-	r := startHTTP(t, "--max-connection-age=300ms", "--max-connection-age-grace=1s")
+	r := startHTTP(t, "--max-connection-age=300ms", "--max-connection-age-grace=20s")
 	conn := r.dialHTTP(t)
 	in := bufio.NewReader(conn)
 	eventually(t, "the last answer", func() bool {
@@ -118,6 +118,8 @@ func TestHTTPConnectionAge(t *testing.T) {
 		}
 		return dialed.Load() >= 3
 	})
+	// A stream, which never ends by itself, is cut off after the grace.
+	r = startHTTP(t, "--max-connection-age=100ms", "--max-connection-age-grace=5s")
 	stream := connect.NewClient[valkeybatchv1.StreamBatchesRequest, valkeybatchv1.StreamBatchesResponse](
 		clientOf(t, true), r.url(streamPath)).CallBidiStream(testContext(t))
 	if err := stream.Send(&valkeybatchv1.StreamBatchesRequest{Id: 1, Request: batch([]string{"PING"})}); err != nil {

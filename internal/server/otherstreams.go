@@ -12,8 +12,8 @@ import (
 )
 
 // otherStreams are the streams of all services but the product's own: health watches and
-// reflection. They are bounded, since anyone may open them, and end when the server drains: a watch
-// never ends by itself, and would hold every shutdown for as long as it may take.
+// reflection. They are bounded, since anyone may open them. Watches end when the server drains: they
+// never end by themselves, and would hold every shutdown for as long as it may take.
 type otherStreams struct {
 	most     int64
 	open     atomic.Int64
