@@ -28,21 +28,9 @@ type interceptors struct {
 func newInterceptors(logger *slog.Logger, g *gate, instruments *instruments) interceptors {
 	counting, counted := instruments.interceptors()
 	var known grpc.UnaryServerInterceptor
-	// Of streams, health watches and reflection need nothing but recovery and the gate; each
-	// batch of a StreamBatches passes the interceptors of unary calls.
-	stream := recovery.StreamServerInterceptor(recovery.WithRecoveryHandlerContext(recovered(logger)))
+	var let grpc.StreamServerInterceptor
 	if g != nil {
-		known = g.unary
-		recovering := stream
-		stream = func(srv any, s grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-			return recovering(srv, s, info, func(srv any, s grpc.ServerStream) error { return g.stream(srv, s, info, handler) })
-		}
-	}
-	if failed := instruments.stream(); failed != nil {
-		inner := stream
-		stream = func(srv any, s grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-			return failed(srv, s, info, func(srv any, s grpc.ServerStream) error { return inner(srv, s, info, handler) })
-		}
+		known, let = g.unary, g.stream
 	}
 	return interceptors{
 		counting: counting,
@@ -58,7 +46,13 @@ func newInterceptors(logger *slog.Logger, g *gate, instruments *instruments) int
 			// Admission has no place here but is the method's first act after measuring the request:
 			// what a call weighs is known only there.
 		),
-		stream:  stream,
+		// Of streams, health watches and reflection need nothing but recovery and the gate; each
+		// batch of a StreamBatches passes the interceptors of unary calls.
+		stream: chainStreams(
+			instruments.stream(),
+			recovery.StreamServerInterceptor(recovery.WithRecoveryHandlerContext(recovered(logger))),
+			let,
+		),
 		counted: counted,
 	}
 }
@@ -74,6 +68,23 @@ func chain(interceptors ...grpc.UnaryServerInterceptor) grpc.UnaryServerIntercep
 		default:
 			out = func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 				return outer(ctx, req, info, func(ctx context.Context, req any) (any, error) { return inner(ctx, req, info, handler) })
+			}
+		}
+	}
+	return out
+}
+
+// chainStreams is chain for streams.
+func chainStreams(interceptors ...grpc.StreamServerInterceptor) grpc.StreamServerInterceptor {
+	var out grpc.StreamServerInterceptor
+	for _, outer := range slices.Backward(interceptors) {
+		switch inner := out; {
+		case outer == nil:
+		case inner == nil:
+			out = outer
+		default:
+			out = func(srv any, s grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+				return outer(srv, s, info, func(srv any, s grpc.ServerStream) error { return inner(srv, s, info, handler) })
 			}
 		}
 	}
