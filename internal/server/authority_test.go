@@ -1,12 +1,10 @@
 package server
 
 import (
-	"context"
 	"crypto/tls"
 	"os"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/valkeybatch/valkeybatch/internal/certs/certstest"
@@ -47,39 +45,12 @@ func TestCallersAuthorityRotatedUnderLoad(t *testing.T) {
 	}
 	var using sync.RWMutex // held by who uses current for a connection
 	current := old
-	ctx, stop := context.WithCancel(t.Context())
-	var load sync.WaitGroup
-	var done atomic.Int64
-	for range 2 {
-		load.Go(func() {
-			conn := dialTLS(t, r.Addrs()[0], old)
-			for ctx.Err() == nil {
-				if err := ping(t, conn); err != nil {
-					t.Errorf("on a kept connection: %v", err)
-				}
-				done.Add(1)
-			}
-		})
-		load.Go(func() {
-			for ctx.Err() == nil {
-				using.RLock()
-				conn := dialTLS(t, r.Addrs()[0], current)
-				if err := ping(t, conn); err != nil {
-					t.Errorf("on a new connection: %v", err)
-				}
-				conn.Close()
-				using.RUnlock()
-				done.Add(1)
-			}
-		})
-	}
-	defer load.Wait()
+	more, stop := r.underLoad(t, old, func(use func(*tls.Config)) {
+		using.RLock()
+		defer using.RUnlock()
+		use(current)
+	})
 	defer stop()
-	more := func() {
-		t.Helper()
-		n := done.Load()
-		eventually(t, "batches go on", func() bool { return done.Load() > n+20 })
-	}
 	more()
 	for range 2 { // the second time there may be a session
 		if !resumes() {

@@ -93,6 +93,47 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// underLoad has callers send batches until stop is called, on connections that they keep and on new
+// ones for which each gives the settings. More waits for some more batches. No batch may fail.
+func (r *running) underLoad(t *testing.T, kept *tls.Config, each func(use func(*tls.Config))) (more, stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var load sync.WaitGroup
+	var done atomic.Int64
+	for range 2 {
+		load.Go(func() {
+			conn := dialTLS(t, r.Addrs()[0], kept)
+			for ctx.Err() == nil {
+				if err := ping(t, conn); err != nil {
+					t.Errorf("on a kept connection: %v", err)
+				}
+				done.Add(1)
+			}
+		})
+		load.Go(func() {
+			for ctx.Err() == nil {
+				each(func(settings *tls.Config) {
+					conn := dialTLS(t, r.Addrs()[0], settings)
+					defer conn.Close()
+					if err := ping(t, conn); err != nil {
+						t.Errorf("on a new connection: %v", err)
+					}
+				})
+				done.Add(1)
+			}
+		})
+	}
+	more = func() {
+		t.Helper()
+		n := done.Load()
+		eventually(t, "batches go on", func() bool { return done.Load() > n+20 })
+	}
+	return more, func() {
+		cancel()
+		load.Wait()
+	}
+}
+
 // TestTLSRotatedUnderLoad exchanges the certificates and the authority while callers who keep a
 // connection and callers who make a new one each time go on, and expects no failed batch.
 func TestTLSRotatedUnderLoad(t *testing.T) {
@@ -104,36 +145,8 @@ func TestTLSRotatedUnderLoad(t *testing.T) {
 	both := before.Client(t, nil).RootCAs
 	both.AppendCertsFromPEM(after.PEM)
 	client := &tls.Config{RootCAs: both, ServerName: "localhost"}
-	ctx, stop := context.WithCancel(t.Context())
-	var load sync.WaitGroup
-	var done atomic.Int64
-	for range 2 {
-		load.Go(func() {
-			conn := dialTLS(t, r.Addrs()[0], client)
-			for ctx.Err() == nil {
-				if err := ping(t, conn); err != nil {
-					t.Errorf("on a kept connection: %v", err)
-				}
-				done.Add(1)
-			}
-		})
-		load.Go(func() {
-			for ctx.Err() == nil {
-				conn := dialTLS(t, r.Addrs()[0], client)
-				if err := ping(t, conn); err != nil {
-					t.Errorf("on a new connection: %v", err)
-				}
-				conn.Close()
-				done.Add(1)
-			}
-		})
-	}
-	defer load.Wait()
+	more, stop := r.underLoad(t, client, func(use func(*tls.Config)) { use(client) })
 	defer stop()
-	more := func() {
-		n := done.Load()
-		eventually(t, "batches go on", func() bool { return done.Load() > n+20 })
-	}
 	more()
 	for range 3 {
 		after.Write(t, dir, certstest.Names{}) // file by file: what stands between is no pair

@@ -131,15 +131,7 @@ func TestProbes(t *testing.T) {
 
 // TestEverything checks what the values of ci/everything-values.yaml ask for.
 func TestEverything(t *testing.T) {
-	values, err := common.ReadValuesFile(filepath.Join(directory, "ci", "everything-values.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := template(load(t), values)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := decode(t, out)
+	r := everything(t)
 
 	config := r.config.Data["config.yaml"]
 	for _, line := range []string{
@@ -176,15 +168,7 @@ func TestAlerts(t *testing.T) {
 	if err := yaml.UnmarshalStrict(text, &want); err != nil {
 		t.Fatal(err)
 	}
-	values, err := common.ReadValuesFile(filepath.Join(directory, "ci", "everything-values.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := template(load(t), values)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := decode(t, out)
+	r := everything(t)
 	if diff := cmp.Diff(want, r.rule["spec"]); diff != "" {
 		t.Errorf("the chart's rules are not those of deploy/prometheus/alerts.yml (-file +chart):\n%s", diff)
 	}
@@ -262,6 +246,20 @@ type rendered struct {
 }
 
 var separator = regexp.MustCompile(`(?m)^---$`)
+
+// everything is what the chart makes of the values of ci/everything-values.yaml.
+func everything(t *testing.T) rendered {
+	t.Helper()
+	values, err := common.ReadValuesFile(filepath.Join(directory, "ci", "everything-values.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := template(load(t), values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decode(t, out)
+}
 
 // decode reads every manifest into Kubernetes' own type, in which unknown fields are errors.
 func decode(t *testing.T, manifests string) rendered {
